@@ -1,0 +1,112 @@
+"""A case: one configuration, its inputs and how they are made, as immutable data.
+
+A case is the same on every torch release and machine: its values come from NumPy's Philox, never from torch's
+generator. It round-trips through JSON and is known by the hash of its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SCHEMA = 1
+
+
+class CaseError(ValueError):
+    """A case file that cannot be read: which field, what it holds, what it must hold."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One tensor that the case passes: ``kind`` is floating, index (``range(below)``) or mask."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    kind: str = "floating"
+    below: int = 1
+    memory: str = "contiguous"
+    lengths: tuple[int, ...] | None = None
+    enforce_sorted: bool = True
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What the case does that the documentation excludes: ``axis`` of ``port`` has ``size``, or the rank is wrong."""
+
+    port: str
+    axis: int | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One execution. ``arguments`` are those passed explicitly; the first ``positional`` of them by position."""
+
+    module: str
+    layout: str
+    arguments: Mapping[str, Any]
+    inputs: tuple[Input, ...] = ()
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    positional: int = 0
+    dtype: str = "float32"
+    train: bool = True
+    twin: bool = False
+    seed: int = 0
+    violation: Violation | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, with the version of its schema."""
+        data: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **asdict(self)}))
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Case:
+        """The case that :meth:`to_json` wrote; raises :class:`CaseError` naming what is wrong."""
+        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
+            raise CaseError(f"not a case of schema {SCHEMA} (found {found!r}); it was written by another version")
+        known = cls.__dataclass_fields__.keys() | {"schema"}
+        if unknown := sorted(data.keys() - known):
+            raise CaseError(f"a case has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        values = {key: _tuples(value) for key, value in data.items() if key != "schema"}
+        try:
+            values["inputs"] = tuple(Input(**item) for item in values.get("inputs", ()))
+            values["violation"] = Violation(**values["violation"]) if values.get("violation") else None
+            return cls(**values)
+        except TypeError as error:
+            raise CaseError(f"a case misses or misnames a field: {error}") from None
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits that name the content."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def facts(self) -> dict[str, Any]:
+        """What a ledger entry may select on, beside the contract's own symbols."""
+        broken = self.violation
+        return {
+            "dtype": self.dtype,
+            "train": self.train,
+            "positional": self.positional,
+            "given": tuple(item.name for item in self.inputs),
+            "memory": tuple(item.memory for item in self.inputs),
+            "enforce_sorted": all(item.enforce_sorted for item in self.inputs),
+            "violated": broken.port if broken else None,
+            "violated_axis": broken.axis if broken else None,
+            "violated_size": broken.size if broken else None,
+        }
+
+
+def _tuples(value: Any) -> Any:
+    """JSON knows lists only; a case knows tuples only."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value

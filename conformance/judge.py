@@ -1,0 +1,33 @@
+"""Claims x observations -> judgements. It knows no module and has no special cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from conformance.cases import Case
+from conformance.oracle.claims import Claim, Evidence, Failure, Judgement
+from conformance.oracle.contract import Contract, _chosen
+
+
+def evidence(contract: Contract, case: Case, seen: Mapping[str, Any], release: str, device: str) -> Evidence:
+    """What a claim is judged on: the contract as this release documents it, and every symbol's value."""
+    documented = contract.at(release)
+    env = documented.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+    return Evidence(documented, case, seen, env, device)
+
+
+def judge(claims: Sequence[Claim], found: Evidence) -> dict[str, Judgement]:
+    """Every claim's judgement on one executed case. A case that failed early is not also a wrong value: claims on
+    what comes after say ``False``, not exercised, by themselves."""
+    return {claim.id: claim.check(found) for claim in claims}
+
+
+def applies(contract: Contract, case: Case, release: str) -> bool:
+    """Whether this release documents every argument that the case passes."""
+    return all(_chosen(contract.argument(name).releases, release) for name in case.arguments)
+
+
+def failures(judgements: Mapping[str, Judgement]) -> dict[str, Failure]:
+    """The broken ones."""
+    return {claim: value for claim, value in judgements.items() if isinstance(value, Failure)}

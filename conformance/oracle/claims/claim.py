@@ -1,0 +1,124 @@
+"""A claim: one checkable promise of the documentation, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.cases import Case
+from conformance.oracle.contract import Contract
+
+SEVERITIES = ("crash", "hang", "silent", "wrong", "refused", "misleading", "documentation")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A promise that was broken: what it says, what happened. Severity is one of :data:`SEVERITIES`."""
+
+    expected: str
+    observed: str
+    severity: str = "wrong"
+
+
+# True: exercised and kept. False: this case says nothing about the claim. "unsupported": refused for its dtype.
+Judgement = bool | str | Failure
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One executed case: the contract as the target's release documents it, the case, what happened, the symbols."""
+
+    contract: Contract
+    case: Case
+    seen: Mapping[str, Any]
+    env: Mapping[str, Any]
+    device: str
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.seen["status"] == "ok")
+
+    @property
+    def outputs(self) -> Mapping[str, Any] | None:
+        """The outputs by name; None where the call failed or its result is not nested as documented."""
+        if "outputs" not in self._cache:
+            self._cache["outputs"] = named(self.contract.returns, self.seen["result"]) if self.ok else None
+        outputs: Mapping[str, Any] | None = self._cache["outputs"]
+        return outputs
+
+    _cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One checkable promise. ``scenario`` names the cases that exercise it: a layout, ``constructor``, ``refused``.
+
+    ``check`` reads an :class:`Evidence`; in the scenario ``documentation`` it reads the installed page instead.
+    """
+
+    id: str
+    module: str
+    scenario: str
+    statement: str
+    source: str
+    check: Callable[[Any], Judgement] = field(repr=False, compare=False)
+    formula: str | None = None
+    releases: str = ">=2.0"
+    authority: str = "documentation"
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``conformance claims --json`` prints and run files carry."""
+        names = ("id", "module", "scenario", "statement", "formula", "source", "releases", "authority")
+        return {name: getattr(self, name) for name in names}
+
+
+def named(returns: str, result: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The parts of a result under their documented names, or None where the nesting differs from ``returns``."""
+    import ast
+
+    found: dict[str, Any] = {}
+    return found if _match(ast.parse(returns, mode="eval").body, result, found) else None
+
+
+def _match(node: Any, value: Mapping[str, Any] | None, found: dict[str, Any]) -> bool:
+    if hasattr(node, "id"):
+        found[node.id] = value
+        return value is None or value["type"] in ("tensor", "packed", "NoneType")
+    if value is None:
+        return False
+    if value["type"] == "tensor":  # "only returned when …": the first alone, the others absent
+        return _match(node.elts[0], value, found) and all(_match(e, None, found) for e in node.elts[1:])
+    if value["type"] != "tuple" or len(value["items"]) != len(node.elts):
+        return False
+    return all(_match(e, item, found) for e, item in zip(node.elts, value["items"], strict=True))
+
+
+def happened(seen: Mapping[str, Any]) -> str:
+    """The end of an execution in one line."""
+    match seen["status"]:
+        case "raised":
+            message = seen["message"].strip().splitlines()
+            return f"{seen['exception']} in {seen['phase']}: {message[0] if message else ''}"
+        case "ok":
+            return "accepted"
+        case status:
+            return f"{status}: {seen['message']}"
+
+
+def severity_of(seen: Mapping[str, Any]) -> str:
+    """How bad it is that a documented call did not succeed."""
+    return {"crashed": "crash", "hung": "hang"}.get(seen["status"], "refused")
+
+
+def unsupported(evidence: Evidence) -> bool:
+    """Whether the target says plainly that it lacks an implementation for the case's narrow dtype.
+
+    No page promises which dtypes a device computes in, so a clear refusal is counted apart, neither kept nor broken.
+    """
+    narrow = evidence.case.dtype in ("float16", "bfloat16")
+    message = evidence.seen.get("message", "")
+    return narrow and evidence.seen["status"] == "raised" and any(word in message for word in _REFUSALS)
+
+
+_REFUSALS = ("not implemented for", "is not supported", "not supported for", "unsupported dtype")

@@ -1,0 +1,281 @@
+"""The form of a contract: what the documentation of one module promises, as data that reads beside its page.
+
+A new module is one new :class:`Contract` and nothing else. Everything in it is written from the documentation, never
+from torch's code. Formulas are text in the documentation's notation (see :mod:`conformance.oracle.expression`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from conformance.oracle.expression import Shape, expression, shape
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
+FLOATING = ("float32", "float64", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class TensorOf:
+    """A constructor argument that is a tensor: its shape in the symbols of the call, ``(C)``."""
+
+    shape: str
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Tuples of integers of any length in a range: the lengths of a batch of sequences."""
+
+    of: range
+    min_size: int
+    max_size: int
+
+
+Domain = Sequence[Any] | Lists
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A documented argument: the values tried (simplest first), its default, and what the text asks of it."""
+
+    name: str
+    values: Domain = ()
+    default: Any = REQUIRED
+    where: str = "True"
+    releases: str = ""
+    keyword_only: bool = False
+
+
+@dataclass(frozen=True)
+class Size:
+    """A symbol of the input shapes: the sizes tried (simplest first) and what the text asks of it."""
+
+    values: Domain
+    where: str = "True"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One documented way to call the module. ``packed`` names the input that is a packed sequence in it."""
+
+    name: str
+    when: str = "True"
+    packed: str | None = None
+    binds: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output: its documented shape in each layout (several names share one, space separated)."""
+
+    name: str
+    shapes: Mapping[str, str]
+    when: str = "True"
+    optional: bool = False
+    dtype: str | Mapping[str, str] = "floating"
+    below: str = "1"
+    aliases: tuple[str, ...] = ()
+
+    @cached_property
+    def by_layout(self) -> Mapping[str, str]:
+        """The shape text of every layout that this port has a part in."""
+        return {layout: text for names, text in self.shapes.items() for layout in names.split()}
+
+    def kind(self, layout: str) -> str:
+        """``floating`` (the dtype of the case), ``index`` (int64 in ``range(below)``) or ``mask`` (bool)."""
+        return self.dtype if isinstance(self.dtype, str) else self.dtype.get(layout, "floating")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A documented parameter or buffer; ``{k}`` in the name runs over ``each`` (a formula for how many)."""
+
+    name: str
+    shape: str
+    when: str = "True"
+    each: str | None = None
+    buffer: bool = False
+    dtype: str = "floating"
+    releases: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name without its index, as claims are called: ``weight_ih_l{k}`` is ``weight_ih``."""
+        return self.name.replace("_l{k}", "").replace("{k}", "")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A worked example of a page: the calls it makes and the shapes that it states or that its rules imply."""
+
+    text: str
+    arguments: Mapping[str, Any]
+    layout: str
+    sizes: Mapping[str, Any]
+    given: tuple[str, ...] = ()
+    outputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    source: str = "Examples"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A sentence of a second source (an article), judged apart from the documentation.
+
+    ``about`` names what it speaks of: a port, ``argument NAME`` or ``example N``; ``says`` is a shape or a default.
+    """
+
+    line: str
+    text: str
+    about: str
+    says: str
+    layout: str = "constructor"
+
+
+ByRelease = str | Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What the documentation of one class promises. ``call`` and ``returns`` are written as a user writes them."""
+
+    module: str
+    arguments: Sequence[Argument]
+    layouts: Sequence[Layout]
+    inputs: Sequence[Port]
+    outputs: Sequence[Port]
+    call: str
+    returns: str
+    sizes: Mapping[str, Size]
+    where: Mapping[str, ByRelease] = field(default_factory=dict)
+    parameters: Sequence[Parameter] = ()
+    options: Sequence[Argument] = ()
+    examples: Sequence[Example] = ()
+    article: Sequence[Statement] = ()
+    dtypes: Sequence[str] = FLOATING
+    refuses: bool = True
+    documents: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """How ids of its claims begin: ``lstm`` for ``torch.nn.LSTM``."""
+        return self.module.rpartition(".")[2].lower()
+
+    @cached_property
+    def layout_names(self) -> tuple[str, ...]:
+        return tuple(layout.name for layout in self.layouts)
+
+    @cached_property
+    def takes_dtype(self) -> bool:
+        """Whether the constructor documents ``dtype`` (and with it ``device``)."""
+        return any(argument.name == "dtype" for argument in self.arguments)
+
+    def layout(self, name: str) -> Layout:
+        return next(layout for layout in self.layouts if layout.name == name)
+
+    def argument(self, name: str) -> Argument:
+        return next(argument for argument in self.arguments if argument.name == name)
+
+    def port(self, name: str) -> Port:
+        return next(port for port in (*self.inputs, *self.outputs) if port.name == name)
+
+    def at(self, release: str) -> Contract:
+        """The contract as this release documents it: newer arguments left out, formulas of its own pages."""
+        return _at(self, Version(release).base_version)
+
+    def environment(self, arguments: Mapping[str, Any], sizes: Mapping[str, Any], layout: str) -> dict[str, Any]:
+        """Every symbol's value: arguments (documented defaults where omitted), sizes, then the *where* clauses."""
+        env: dict[str, Any] = {a.name: a.default for a in (*self.arguments, *self.options) if a.default is not REQUIRED}
+        env.update(arguments)
+        env.update(sizes)
+        env["layout"] = layout
+        if layout in self.layout_names:
+            for name, text in self.layout(layout).binds.items():
+                env[name] = expression(text)(env)
+        for name, text in self.where.items():
+            formula = expression(_latest(text))
+            if formula.names <= env.keys():
+                env[name] = formula(env)
+        return env
+
+    def expected_parameters(self, env: Mapping[str, Any]) -> dict[str, tuple[Parameter, tuple[int, ...]]]:
+        """Name of every documented parameter or buffer of this configuration -> its entry and its shape."""
+        found: dict[str, tuple[Parameter, tuple[int, ...]]] = {}
+        for parameter in self.parameters:
+            if expression(parameter.when)(env):
+                for k in range(expression(parameter.each)(env) if parameter.each else 1):
+                    scope = {**env, "k": k}
+                    found[parameter.name.format(k=k)] = (parameter, _shape_if(parameter.shape, scope))
+        return found
+
+    def shape_of(self, port: Port, layout: str) -> Shape:
+        return shape(port.by_layout[layout])
+
+    def fits(self, layout: str, env: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Whether the given input shapes can be read as this documented layout with this configuration."""
+        sizes = {name for name in (*self.sizes, *self.layout(layout).binds)}
+        known = {k: v for k, v in env.items() if k not in sizes and k not in self._derived_from_sizes}
+        if not expression(self.layout(layout).when)(env):
+            return False
+        ports = [port for port in self.inputs if port.name in shapes]
+        return all(
+            layout in port.by_layout and self.shape_of(port, layout).unify(shapes[port.name], known) for port in ports
+        )
+
+    @cached_property
+    def _derived_from_sizes(self) -> frozenset[str]:
+        """The *where* symbols that depend on the sizes of the call, not on the configuration alone."""
+        derived: set[str] = set()
+        for name, text in self.where.items():
+            if expression(_latest(text)).names & {*self.sizes, *derived}:
+                derived.add(name)
+        return frozenset(derived)
+
+    @cached_property
+    def configured(self) -> frozenset[str]:
+        """The symbols that the configuration alone fixes: arguments and what is derived from them."""
+        names = {argument.name for argument in self.arguments}
+        return frozenset(names | {name for name in self.where if name not in self._derived_from_sizes})
+
+    def call_names(self) -> Iterator[str]:
+        """The inputs in the order of the call, nested ones flattened."""
+        yield from (node.id for node in ast.walk(ast.parse(f"({self.call},)")) if isinstance(node, ast.Name))
+
+
+def _latest(text: ByRelease) -> str:
+    return text if isinstance(text, str) else next(reversed(text.values()))
+
+
+def _shape_if(text: str, env: Mapping[str, Any]) -> tuple[int, ...]:
+    """A shape text or a choice between two, ``(a, b) if k == 0 else (a, c)``."""
+    value = expression(text)(env)
+    return tuple(int(size) for size in value) if isinstance(value, tuple) else (int(value),)
+
+
+@lru_cache(maxsize=None)
+def _chosen(specifier: str, release: str) -> bool:
+    return not specifier or SpecifierSet(specifier).contains(release, prereleases=True)
+
+
+_RELEASED: dict[tuple[int, str], Contract] = {}
+
+
+def _at(contract: Contract, release: str) -> Contract:
+    key = (id(contract), release)
+    if key not in _RELEASED:
+        where = {
+            name: text if isinstance(text, str) else next(t for spec, t in text.items() if _chosen(spec, release))
+            for name, text in contract.where.items()
+        }
+        _RELEASED[key] = replace(
+            contract,
+            arguments=tuple(a for a in contract.arguments if _chosen(a.releases, release)),
+            parameters=tuple(p for p in contract.parameters if _chosen(p.releases, release)),
+            where=where,
+        )
+    return _RELEASED[key]

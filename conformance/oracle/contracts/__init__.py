@@ -1,0 +1,1 @@
+"""The contracts, one file a family. A file's ``CONTRACTS`` are found by themselves."""

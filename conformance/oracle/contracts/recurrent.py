@@ -1,0 +1,180 @@
+"""``torch.nn.RNN``, ``LSTM`` and ``GRU``: their pages as contracts."""
+
+from __future__ import annotations
+
+from conformance.oracle.contract import Argument, Contract, Example, Layout, Lists, Parameter, Port, Size, Statement
+
+_SIZES = {
+    # L from 1: no page says what an empty sequence gives. N from 0: an empty batch is a batch.
+    "N": Size((1, 2, 3, 0, 4, 5, 7, 9, 12)),
+    "L": Size((1, 2, 3, 4, 5, 7, 10, 13)),
+    "lengths": Size(Lists(range(1, 7), 1, 6)),
+}
+_LAYOUTS = (
+    Layout("unbatched"),
+    Layout("time_first", when="not batch_first"),
+    Layout("batch_first", when="batch_first"),
+    Layout("packed", packed="input", binds={"N": "len(lengths)", "L": "max(lengths)"}),
+)
+_BATCHED = "time_first batch_first packed"
+_INPUT = Port("input", {
+    "unbatched": "(L, H_in)", "time_first": "(L, N, H_in)", "batch_first": "(N, L, H_in)", "packed": "(L, N, H_in)",
+})  # fmt: skip
+_OUTPUT = Port("output", {
+    "unbatched": "(L, D * H_out)", "time_first": "(L, N, D * H_out)", "batch_first": "(N, L, D * H_out)",
+    "packed": "(sum(lengths), D * H_out)",
+})  # fmt: skip
+_HIDDEN = {"unbatched": "(D * num_layers, H_out)", _BATCHED: "(D * num_layers, N, H_out)"}
+_CELL = {"unbatched": "(D * num_layers, H_cell)", _BATCHED: "(D * num_layers, N, H_cell)"}
+
+_BEFORE = (
+    Argument("input_size", (1, 2, 3, 4, 5, 8, 11)),
+    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9)),
+    Argument("num_layers", (1, 2, 3, 4), default=1),
+)
+_AFTER = (
+    Argument("bias", (True, False), default=True),
+    Argument("batch_first", (False, True), default=False),
+    Argument("dropout", (0.0, 0.5, 1.0), default=0.0),
+    Argument("bidirectional", (False, True), default=False),
+)
+_FACTORY = (Argument("device", default=None), Argument("dtype", default=None))
+
+
+def _parameters(gates: int, *, projections: bool = False) -> tuple[Parameter, ...]:
+    """The Attributes section. Only LSTM's page writes the ``_reverse`` lines; the other two say "bidirectional"."""
+    rows = f"{gates} * hidden_size" if gates > 1 else "hidden_size"
+    forward = [
+        ("weight_ih_l{k}", f"({rows}, input_size) if k == 0 else ({rows}, D * H_out)", "True"),
+        ("weight_hh_l{k}", f"({rows}, H_out)", "True"),
+        ("bias_ih_l{k}", f"({rows},)", "bias"),
+        ("bias_hh_l{k}", f"({rows},)", "bias"),
+    ]
+    if projections:
+        forward.append(("weight_hr_l{k}", "(proj_size, hidden_size)", "proj_size > 0"))
+    one_way = [Parameter(name, shape, when, "num_layers") for name, shape, when in forward]
+    reverse = [
+        Parameter(f"{name}_reverse", shape, f"bidirectional and ({when})", "num_layers")
+        for name, shape, when in forward
+    ]
+    return (*one_way, *reverse)
+
+
+_D = {"D": "2 if bidirectional else 1", "H_in": "input_size"}
+_PLAIN = {**_D, "H_out": "hidden_size"}
+_CONFIG = {"input_size": 10, "hidden_size": 20, "num_layers": 2}
+_WORKED = {"output": (5, 3, 20), "h_n": (2, 3, 20)}
+
+
+def _examples(name: str, states: str, given: tuple[str, ...]) -> tuple[Example, ...]:
+    """The page's own example, and the same with ``batch_first=True`` as the article calls it."""
+    result = {**_WORKED, "c_n": (2, 3, 20)} if name == "LSTM" else _WORKED
+    turned = {"output": (5, 3, 20), "h_n": (2, 5, 20)}
+    make, call = f"nn.{name}(10, 20, 2", "(torch.randn(5, 3, 10)"
+    return (
+        Example(f"{make}){call}, {states})", _CONFIG, "time_first", {"L": 5, "N": 3}, given, result),
+        Example(f"{make}, batch_first=True){call})", {**_CONFIG, "batch_first": True}, "batch_first", {"L": 3, "N": 5},
+                (), turned, "article, worked example 4"),
+    )  # fmt: skip
+
+
+def _said_defaults(lines: str) -> tuple[Statement, ...]:
+    """The article's argument list: names in order, each with its default."""
+    pairs = (pair.split("=") for pair in lines.split())
+    return tuple(Statement("arguments", f"{n} defaults to {v}", f"argument {n}", v) for n, v in pairs)
+
+
+def _said_shapes(states: str) -> tuple[Statement, ...]:
+    return (
+        Statement("137", "as RNN: x is (batch_size, sequence_length, input_size)", "input", "(N, L, input_size)",
+                  "batch_first"),
+        Statement("137", f"as RNN: {states} is (D*num_layers, hidden_size)", states, "(D * num_layers, hidden_size)",
+                  "batch_first"),
+        Statement("137", "as RNN: output is (batch_size, sequence_length, D*hidden_size)", "output",
+                  "(N, L, D * hidden_size)", "batch_first"),
+        Statement("137", "as RNN: h_n is (D*num_layers, hidden_size)", "h_n", "(D * num_layers, hidden_size)",
+                  "batch_first"),
+    )  # fmt: skip
+
+
+RNN = Contract(
+    module="torch.nn.RNN",
+    arguments=(
+        *_BEFORE,
+        Argument("nonlinearity", ("tanh", "relu"), default="tanh"),
+        *_AFTER,
+        *_FACTORY,
+    ),
+    layouts=_LAYOUTS,
+    inputs=(_INPUT, Port("hx", _HIDDEN, optional=True, aliases=("h_0",))),
+    outputs=(_OUTPUT, Port("h_n", _HIDDEN)),
+    call="input, hx",
+    returns="output, h_n",
+    sizes=_SIZES,
+    where=_PLAIN,
+    parameters=_parameters(1),
+    examples=_examples("RNN", "h0", ("hx",)),
+    article=(
+        *_said_defaults(
+            "num_layers=1 nonlinearity='tanh' bias=True batch_first=False dropout=0.0 bidirectional=False "
+            "device=None dtype=None"
+        ),
+        Statement("51", "h_0 may be None", "omitted hx", "", "batch_first"),
+        Statement("59", "x is (batch_size, sequence_length, input_size)", "input", "(N, L, input_size)", "batch_first"),
+        Statement("60", "h_0 is (D*num_layers, hidden_size)", "hx", "(D * num_layers, hidden_size)", "batch_first"),
+        Statement("61", "output is (batch_size, sequence_length, D*hidden_size)", "output", "(N, L, D * hidden_size)",
+                  "batch_first"),
+        Statement("63", "h_n is (D*num_layers, hidden_size)", "h_n", "(D * num_layers, hidden_size)", "batch_first"),
+    ),
+)  # fmt: skip
+
+LSTM = Contract(
+    module="torch.nn.LSTM",
+    arguments=(
+        *_BEFORE,
+        *_AFTER,
+        Argument("proj_size", (0, 1, 2, 3, 4, 7), default=0, where="proj_size == 0 or proj_size < hidden_size"),
+        *_FACTORY,
+    ),
+    layouts=_LAYOUTS,
+    inputs=(_INPUT, Port("h_0", _HIDDEN, optional=True), Port("c_0", _CELL, optional=True)),
+    outputs=(_OUTPUT, Port("h_n", _HIDDEN), Port("c_n", _CELL)),
+    call="input, (h_0, c_0)",
+    returns="output, (h_n, c_n)",
+    sizes=_SIZES,
+    where={**_D, "H_cell": "hidden_size", "H_out": "proj_size if proj_size > 0 else hidden_size"},
+    parameters=_parameters(4, projections=True),
+    examples=_examples("LSTM", "(h0, c0)", ("h_0", "c_0")),
+    article=(
+        *_said_defaults(
+            "num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False proj_size=0 device=None dtype=None"
+        ),
+        Statement("106", "h_0 and c_0 may be None", "omitted h_0", "", "batch_first"),
+        Statement("110", "x is (batch_size, sequence_length, input_size)", "input", "(N, L, input_size)",
+                  "batch_first"),
+        Statement("113", "output is (batch_size, sequence_length, D*hidden_size)", "output", "(N, L, D * hidden_size)",
+                  "batch_first"),
+    ),
+)  # fmt: skip
+
+GRU = Contract(
+    module="torch.nn.GRU",
+    arguments=(*_BEFORE, *_AFTER, *_FACTORY),
+    layouts=_LAYOUTS,
+    inputs=(_INPUT, Port("h_0", _HIDDEN, optional=True)),
+    outputs=(_OUTPUT, Port("h_n", _HIDDEN)),
+    call="input, h_0",
+    returns="output, h_n",
+    sizes=_SIZES,
+    where=_PLAIN,
+    parameters=_parameters(3),
+    examples=_examples("GRU", "h0", ("h_0",)),
+    article=(
+        *_said_defaults(
+            "num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False device=None dtype=None"
+        ),
+        *_said_shapes("h_0"),
+    ),
+)
+
+CONTRACTS = (RNN, LSTM, GRU)

@@ -1,0 +1,111 @@
+"""Boundary cases: every two options meet, sizes at their edges, and the documentation's own examples; enumerated."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from allpairspy import AllPairs
+
+from conformance.cases import Case, Input
+from conformance.oracle.contract import Contract, Domain, Example, Lists
+from conformance.oracle.expression import expression
+from conformance.strategies.build import Impossible, Pick, build, violations
+
+VARIANTS = 6
+_LENGTHS = ((1,), (2, 1), (1, 2), (3, 3), (4, 2, 3))
+
+
+def boundary_cases(contract: Contract, scenario: str) -> list[Case]:
+    """The documentation's examples in this scenario, then a pairwise cover of its choices; no case twice."""
+    found = [_example(contract, e) for e in contract.examples if e.layout == scenario]
+    picks = _refused(contract) if scenario == "refused" else map(_pick_from, _rows(contract, scenario))
+    for pick in picks:
+        with contextlib.suppress(Impossible):
+            found.append(build(contract, scenario, pick))
+    return list({case.hash: case for case in found}.values())
+
+
+def _refused(contract: Contract) -> Iterator[Pick]:
+    """Every violation there is, each with several wrong shapes and configurations."""
+    for layout in contract.layouts:
+        for violation in violations(contract, layout):
+            for step in range(VARIANTS):
+                yield _pick_step({"layout": layout.name, "violation": violation}, step)
+
+
+def _pick_step(fixed: dict[str, Any], step: int) -> Pick:
+    """Answers a choice with another of its edge values at each step; coprime strides keep them from moving in step."""
+    asked = itertools.count(1)
+
+    def pick(name: str, domain: Domain) -> Any:
+        values = _edges(name, domain)
+        return fixed[name] if name in fixed else values[(step * (next(asked) % 5 or 1)) % len(values)]
+
+    return pick
+
+
+def _pick_from(row: dict[str, Any]) -> Pick:
+    """The row's value, or the first one allowed where a constraint took that away."""
+
+    def pick(name: str, domain: Domain) -> Any:
+        if isinstance(domain, Lists):
+            return row.get(name, _LENGTHS[0])
+        wanted = row.get(name, domain[0])
+        return wanted if any(wanted is v or wanted == v for v in domain) else domain[0]
+
+    return pick
+
+
+def _rows(contract: Contract, scenario: str) -> Iterator[dict[str, Any]]:
+    """A pairwise table over the choices that this scenario asks for, discovered by walking through it."""
+    choices: dict[str, list[Any]] = {}
+    for step in range(64):
+        before = sum(map(len, choices.values()))
+        try:
+            build(contract, scenario, lambda name, domain, step=step: _note(choices, name, domain, step))
+        except Impossible:
+            continue
+        if step > 4 and sum(map(len, choices.values())) == before:
+            break
+    names = list(choices)
+    if len(names) < 2:
+        yield from ({name: value} for name in names for value in choices[name])
+        return
+    for values in AllPairs([choices[name] for name in names]):
+        yield dict(zip(names, values, strict=True))
+
+
+def _note(choices: dict[str, list[Any]], name: str, domain: Domain, step: int) -> Any:
+    """Remembers the edge values of a choice and answers with another one at each walk."""
+    values = _edges(name, domain)
+    known = choices.setdefault(name, [])
+    known.extend(value for value in values if value not in known)
+    return values[step % len(values)]
+
+
+def _edges(name: str, domain: Domain) -> list[Any]:
+    if isinstance(domain, Lists):
+        return list(_LENGTHS)
+    if name == "seed":
+        return [0]
+    values = list(domain)
+    if name.startswith("size ") or all(type(v) is int for v in values):
+        return list(dict.fromkeys([*values[:3], min(values), max(values)]))
+    return values
+
+
+def _example(contract: Contract, example: Example) -> Case:
+    """An example of a page as a case, with its own arguments and sizes and nothing else."""
+    env = contract.environment(example.arguments, example.sizes, example.layout)
+    ports = [p for p in contract.inputs if not p.optional or p.name in example.given]
+    kinds = {p.name: p.kind(example.layout) for p in ports}
+    dtypes = {"floating": "float32", "index": "int64", "mask": "bool"}
+    inputs = tuple(
+        Input(p.name, contract.shape_of(p, example.layout)(env), dtypes[kinds[p.name]], kinds[p.name],
+              expression(p.below)(env) if kinds[p.name] == "index" else 1)
+        for p in ports
+    )  # fmt: skip
+    return Case(contract.module, example.layout, dict(example.arguments), inputs, dict(example.sizes))

@@ -1,0 +1,277 @@
+"""The agent: runs in a target's interpreter and executes cases there. The only file that imports torch.
+
+Its source is shipped by execnet, so it needs torch and the standard library, nothing of this package and no NumPy.
+It receives and sends plain data only: JSON text (its parser is in C, execnet's serialiser is not) and the bytes of
+tensors beside it. It knows no contract and judges nothing: it says what happened.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import inspect
+import json
+import time
+import warnings
+from typing import Any
+
+import torch
+
+DTYPES = {name: getattr(torch, name) for name in ("float16", "float32", "float64", "bfloat16", "int64", "bool")}
+DEVICE = "cpu"
+MODE = "eager"
+
+
+def hello(device: str, mode: str) -> dict[str, Any]:
+    """Takes this device and mode; answers with the environment, or with why the device cannot be had."""
+    global DEVICE, MODE
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    DEVICE, MODE = device, mode
+    try:
+        torch.empty(1, device=device)
+    except Exception as error:
+        return {"absent": f"no {device} device: {_first_line(error)}"}
+    return {"environment": environment()}
+
+
+def environment() -> dict[str, Any]:
+    """Everything about this interpreter that a result may depend on."""
+    import platform
+
+    kind = DEVICE.partition(":")[0]
+    known: dict[str, Any] = {
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": DEVICE,
+        "mode": MODE,
+        "threads": torch.get_num_threads(),
+        "default_dtype": str(torch.get_default_dtype()),
+        "cuda": str(torch.version.cuda),
+        "cpu_capability": _attempt(lambda: torch.backends.cpu.get_cpu_capability()),
+        "mkldnn": torch.backends.mkldnn.is_available(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "float32_matmul_precision": _attempt(torch.get_float32_matmul_precision),
+    }
+    if kind == "cuda":
+        known["device_name"] = torch.cuda.get_device_name(DEVICE)
+        known["cudnn"] = torch.backends.cudnn.version()
+        known["cudnn_allow_tf32"] = torch.backends.cudnn.allow_tf32
+        known["cudnn_benchmark"] = torch.backends.cudnn.benchmark
+        known["matmul_allow_tf32"] = torch.backends.cuda.matmul.allow_tf32
+    return known
+
+
+def describe(module: str) -> dict[str, Any]:
+    """The documentation of a class as this release ships it: docstrings and the signature that Python shows."""
+    try:
+        cls = _find(module)
+    except (ImportError, AttributeError) as error:
+        return {"absent": _first_line(error)}
+    signature = inspect.signature(cls)
+    return {
+        "doc": inspect.cleandoc(cls.__doc__ or ""),
+        "forward": inspect.cleandoc(cls.forward.__doc__ or ""),
+        "signature": [
+            [p.name, p.kind.name, None if p.default is p.empty else repr(p.default)] for p in signature.parameters.values()
+        ],
+    }
+
+
+def run(case: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
+    """Constructs and calls; says what happened, phase by phase."""
+    seen: dict[str, Any] = {"status": "ok", "phase": "construct"}
+    started = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            _run(case, blobs, seen)
+        except Exception as error:
+            seen["status"] = "raised"
+            seen["exception"] = type(error).__name__
+            seen["message"] = str(error)[:2000]
+    seen["warnings"] = sorted({f"{w.category.__name__}: {str(w.message)[:300]}" for w in caught})
+    seen["seconds"] = time.perf_counter() - started
+    return seen
+
+
+def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None:
+    module = _construct(case["module"], case["args"], case["kwargs"])
+    if case["twin"] is not None:
+        seen["config"] = _config(module)
+        seen["twin"] = _config(_construct(case["module"], (), case["twin"]))
+    seen["parameters"] = [_described(n, p) for n, p in module.named_parameters()]
+    seen["buffers"] = [_described(n, b) for n, b in module.named_buffers()]
+    if case["call"] is None:
+        return
+    seen["phase"] = "prepare"
+    if DEVICE != "cpu" and "device" not in case["kwargs"]:
+        module = module.to(DEVICE)
+    _fill(module, blobs[0], case["dtype"])
+    module.train(case["train"])
+    tensors = {item["name"]: _tensor(item, blob) for item, blob in zip(case["inputs"], blobs[1:])}
+    inputs = {item["name"]: _pack(tensors[item["name"]], item) for item in case["inputs"]}
+    before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+    packs = {name: _packed(value) for name, value in inputs.items() if not isinstance(value, torch.Tensor)}
+    seen["packs"] = packs
+    args, kwargs = case["call"]
+    call = torch.compile(module) if MODE == "compile" else module
+    seen["phase"] = "call"
+    with _grad_mode():
+        result = call(*[_resolve(a, inputs) for a in args], **{k: _resolve(a, inputs) for k, a in kwargs.items()})
+    seen["phase"] = "done"
+    seen["result"] = _observed(result)
+    seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
+    seen["modified"] += [name for name, value in packs.items() if _packed(inputs[name]) != value]
+
+
+def _grad_mode() -> Any:
+    if MODE == "inference":
+        return torch.inference_mode()
+    return torch.set_grad_enabled(MODE != "no_grad")
+
+
+def _find(module: str) -> Any:
+    path, _, name = module.rpartition(".")
+    return getattr(importlib.import_module(path), name)
+
+
+def _construct(module: str, args: Any, kwargs: dict[str, Any]) -> torch.nn.Module:
+    return _find(module)(*[_value(v) for v in args], **{k: _value(v) for k, v in kwargs.items()})  # type: ignore[no-any-return]
+
+
+def _value(value: Any) -> Any:
+    """A constructor argument from its wire form: ``{"dtype": …}``, ``{"device": …}``, ``{"tensor": shape}``."""
+    if isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, dict):
+        return value
+    if "dtype" in value:
+        return DTYPES[value["dtype"]]
+    if "device" in value:
+        return torch.device(DEVICE)
+    return torch.ones(value["tensor"], dtype=DTYPES[value["of"]], device=DEVICE)
+
+
+def _config(module: torch.nn.Module) -> dict[str, Any]:
+    """What tells two instances apart from outside: repr, plain public attributes, parameters."""
+    plain = (bool, int, float, str, type(None), tuple)
+    public = {k: repr(v) for k, v in vars(module).items() if k[0] != "_" and isinstance(v, plain)}
+    return {"repr": repr(module), "attributes": public, "parameters": [_described(n, p) for n, p in module.named_parameters()]}
+
+
+def _described(name: str, tensor: torch.Tensor) -> list[Any]:
+    learnable = isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad
+    return [name, tuple(tensor.shape), _dtype(tensor), str(tensor.device), learnable]
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _fill(module: torch.nn.Module, data: bytes, dtype: str) -> None:
+    """Writes the case's weights into the parameters, in the order the module lists them."""
+    if not data or torch.device(DEVICE).type == "meta":
+        return
+    source = torch.frombuffer(bytearray(data), dtype=DTYPES[dtype])
+    position = 0
+    with torch.no_grad():
+        for parameter in module.parameters():
+            count = parameter.numel()
+            if position + count <= source.numel():
+                parameter.copy_(source[position : position + count].view(parameter.shape))
+            position += count
+
+
+def _tensor(item: dict[str, Any], data: bytes) -> torch.Tensor:
+    """The tensor of an input: its bits from the case, its memory as the case says."""
+    dtype, shape = DTYPES[item["dtype"]], item["shape"]
+    plain = torch.frombuffer(bytearray(data), dtype=dtype).view(shape) if data else torch.empty(shape, dtype=dtype)
+    plain = plain.to(DEVICE)
+    memory = item["memory"]
+    if memory == "transposed" and plain.dim() > 1:
+        return plain.transpose(0, -1).contiguous().transpose(0, -1)
+    if memory == "expanded" and plain.dim() and shape[0] > 1:
+        return plain[:1].clone().expand(shape)
+    if memory == "sliced" and plain.dim():
+        wide = plain.new_zeros((*shape[:-1], shape[-1] * 2 + 1))
+        wide[..., 1::2] = plain
+        return wide[..., 1::2]
+    return plain
+
+
+def _pack(tensor: torch.Tensor, item: dict[str, Any]) -> Any:
+    if item["lengths"] is None:
+        return tensor
+    pack = torch.nn.utils.rnn.pack_padded_sequence
+    return pack(tensor, torch.tensor(item["lengths"]), enforce_sorted=item["enforce_sorted"])
+
+
+def _resolve(node: Any, inputs: dict[str, Any]) -> Any:
+    """The call's own nesting: ``{"input": name}``, a list for a tuple, anything else a value."""
+    if isinstance(node, list):
+        return tuple(_resolve(item, inputs) for item in node)
+    return inputs[node["input"]] if isinstance(node, dict) else node
+
+
+def _observed(value: Any) -> dict[str, Any]:
+    if isinstance(value, torch.nn.utils.rnn.PackedSequence):
+        return {"type": "packed", **_packed(value)}
+    if isinstance(value, torch.Tensor):
+        return {"type": "tensor", "shape": tuple(value.shape), "dtype": _dtype(value), "device": str(value.device)}
+    if isinstance(value, (tuple, list)):
+        return {"type": type(value).__name__, "items": [_observed(item) for item in value]}
+    return {"type": type(value).__name__}
+
+
+def _packed(value: Any) -> dict[str, Any]:
+    """A packed sequence: its data described, its index tensors in full."""
+    data = value.data
+    described = {"shape": tuple(data.shape), "dtype": _dtype(data), "device": str(data.device)}
+    for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):
+        indices = getattr(value, name)
+        readable = indices is not None and indices.device.type != "meta"
+        described[name] = indices.tolist() if readable else None
+    return described
+
+
+def _same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
+    if left.device.type == "meta":
+        return True
+    if torch.equal(left, right):
+        return True
+    return _bytes(left) == _bytes(right)  # NaN differs from itself, its bits do not
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    plain = tensor.detach().cpu().contiguous()
+    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.element_size())
+
+
+def _attempt(read: Any) -> Any:
+    try:
+        return read()
+    except Exception:
+        return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def serve(channel: Any) -> None:
+    """Answers requests ``(name, JSON, blobs)`` one by one until the other side closes the channel."""
+    handlers = {"hello": hello, "describe": describe, "run": run}
+    for name, arguments, blobs in channel:
+        try:
+            answer = handlers[name](*json.loads(arguments), *([blobs] if name == "run" else []))
+        except Exception as error:
+            import traceback
+
+            answer = {"broken": f"{_first_line(error)}\n{traceback.format_exc()}"}
+        channel.send(json.dumps(answer))
+
+
+if __name__ == "__channelexec__":
+    serve(channel)  # type: ignore[name-defined]  # noqa: F821  # execnet binds it

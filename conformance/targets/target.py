@@ -1,0 +1,159 @@
+"""A running target: started, supervised, restarted. A dead or hung process is an outcome of the case that it ran."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import execnet
+
+from conformance.targets.spec import TargetSpec
+
+START_LIMIT = 180.0
+# Read, never imported: importing it would import torch.
+AGENT = Path(__file__).with_name("agent.py")
+
+
+class TargetLost(RuntimeError):
+    """The target cannot be started or has no such device; the message says why."""
+
+
+class Target:
+    """One interpreter x device x mode. :meth:`send` then :meth:`receive`, so that several targets run at once."""
+
+    def __init__(self, spec: TargetSpec, *, limit: float = 30.0, prelude: str = "") -> None:
+        """``limit``: seconds that a case may take. ``prelude``: source that runs in the target before the agent."""
+        self.spec = spec
+        self.limit = limit
+        self.prelude = prelude
+        self.environment: dict[str, Any] = {}
+        self.restarts = 0
+        self._group: Any = None
+        self._channel: Any = None
+
+    def launch(self) -> None:
+        """Begins to start the process and returns at once; :meth:`connect` waits for it."""
+        self._group = execnet.Group()
+        text = self.spec.gateway
+        if "OMP_NUM_THREADS" not in text:  # one core a target: workers and targets share the machine
+            text += "//env:OMP_NUM_THREADS=1//env:MKL_NUM_THREADS=1"
+        try:
+            gateway = self._group.makegateway(text)
+            self._channel = gateway.remote_exec("\n".join([_QUIET, self.prelude]) if self.prelude else _QUIET)
+            self._channel.waitclose(START_LIMIT)
+            self._channel = gateway.remote_exec(AGENT.read_text(encoding="utf-8"))
+            self._send("hello", self.spec.device, self.spec.mode)
+        except Exception as error:
+            self.close()
+            raise TargetLost(f"{self.spec.text}: cannot start {self.spec.gateway}: {_reason(error)}") from error
+
+    def connect(self) -> None:
+        """Waits for the process; :class:`TargetLost` where it lacks torch or the device."""
+        try:
+            answer = json.loads(self._channel.receive(START_LIMIT))
+        except (EOFError, execnet.TimeoutError, execnet.RemoteError) as error:
+            self.close()
+            raise TargetLost(f"{self.spec.text}: {self.spec.gateway} cannot run torch: {_reason(error)}") from error
+        if "environment" not in answer:
+            self.close()
+            raise TargetLost(f"{answer.get('absent') or answer.get('broken')}")
+        self.environment = answer["environment"]
+
+    def start(self) -> Target:
+        self.launch()
+        self.connect()
+        return self
+
+    @property
+    def release(self) -> str:
+        """The torch release without its local part, ``2.13.0``."""
+        return str(self.environment["torch"]).partition("+")[0]
+
+    def send(self, request: str, *arguments: Any, blobs: list[bytes] | None = None) -> None:
+        """Hands the target a request; a process that died meanwhile is noticed by :meth:`receive`."""
+        if self._channel is None:
+            self.start()
+        with contextlib.suppress(OSError):
+            self._send(request, *arguments, blobs=blobs)
+
+    def _send(self, request: str, *arguments: Any, blobs: list[bytes] | None = None) -> None:
+        self._channel.send((request, json.dumps(arguments), blobs or []))
+
+    def receive(self) -> dict[str, Any]:
+        """What happened. ``crashed`` and ``hung`` are outcomes too; after them the target is a fresh process."""
+        try:
+            answer: dict[str, Any] = json.loads(self._channel.receive(self.limit))
+        except execnet.TimeoutError:
+            outcome = {"status": "hung", "message": f"no answer within {self.limit:g} s"}
+        except (EOFError, execnet.RemoteError) as error:
+            outcome = {"status": "crashed", "message": self._cause_of_death(error)}
+        else:
+            if "broken" in answer:
+                raise RuntimeError(f"the agent in {self.spec.text} failed; this is a defect of the suite:\n{answer['broken']}")
+            return answer
+        self.close()
+        self.restarts += 1
+        return {"phase": "call", "warnings": [], "seconds": 0.0, **outcome}
+
+    def ask(self, request: str, *arguments: Any, blobs: list[bytes] | None = None) -> dict[str, Any]:
+        self.send(request, *arguments, blobs=blobs)
+        return self.receive()
+
+    def _cause_of_death(self, error: Exception) -> str:
+        """The signal that ended a local process; a remote one only tells that the line went dead."""
+        process = _process(self._group)
+        if process is None:
+            return f"the connection ended: {_reason(error)}"
+        try:
+            code = process.wait(5)
+        except subprocess.TimeoutExpired:
+            return f"the connection ended: {_reason(error)}"
+        return f"the process died of {signal.Signals(-code).name}" if code < 0 else f"the process exited with {code}"
+
+    def close(self) -> None:
+        """Ends the process, by force where it does not listen. Safe to call twice."""
+        group, self._group, self._channel = self._group, None, None
+        if group is None:
+            return
+        process = _process(group)
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(OSError):
+                os.kill(process.pid, signal.SIGKILL)
+        with contextlib.suppress(Exception):
+            group.terminate(timeout=1.0)
+
+
+# A user's code, or torch's, may print; nothing of it may reach the judge's terminal in the middle of a line.
+_QUIET = "import os, sys; os.environ.setdefault('PYTHONWARNINGS', 'ignore'); sys.stdout = sys.stderr"
+
+
+def _process(group: Any) -> subprocess.Popen[bytes] | None:
+    """The local process behind a popen gateway, if there is one."""
+    for gateway in group or ():
+        process = getattr(getattr(gateway, "_io", None), "popen", None)
+        if isinstance(process, subprocess.Popen):
+            return process
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__
+
+
+def start_all(targets: list[Target]) -> dict[str, str]:
+    """Starts all targets side by side; the name of each that could not be had -> why."""
+    lost: dict[str, str] = {}
+    for step in (Target.launch, Target.connect):
+        for target in targets:
+            if target.spec.name not in lost:
+                try:
+                    step(target)
+                except TargetLost as error:
+                    lost[target.spec.name] = str(error)
+    return lost

@@ -1,0 +1,81 @@
+"""A case in the form in which it goes to a target: JSON for the agent, the bytes of its tensors beside it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from conformance.cases import Case
+from conformance.oracle.contract import Contract
+from conformance.values import values, weights
+
+_FACTORY = ("device", "dtype")
+
+
+def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]]:
+    """What the agent needs to execute the case, without knowing any contract."""
+    passed = {name: _argument(name, value, case) for name, value in case.arguments.items()}
+    names = list(passed)
+    wire: dict[str, Any] = {
+        "module": case.module,
+        "args": [passed[name] for name in names[: case.positional]],
+        "kwargs": {name: passed[name] for name in names[case.positional :]},
+        "twin": _explicit(contract, case) if case.twin else None,
+        "dtype": case.dtype,
+        "call": None,
+    }
+    if case.layout == "constructor":
+        return wire, []
+    wire["train"] = case.train
+    wire["inputs"] = [
+        {"name": i.name, "shape": i.shape, "dtype": i.dtype, "memory": i.memory, "lengths": i.lengths,
+         "enforce_sorted": i.enforce_sorted}
+        for i in case.inputs
+    ]  # fmt: skip
+    wire["call"] = _call(contract.call, case)
+    env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+    shapes = [shape for entry, shape in contract.expected_parameters(env).values() if not entry.buffer]
+    return wire, [weights(case, shapes), *(values(case, n).tobytes() for n in range(len(case.inputs)))]
+
+
+def _argument(name: str, value: Any, case: Case) -> Any:
+    if name == "dtype" and value is not None:
+        return {"dtype": value}
+    if name == "device" and value is not None:
+        return {"device": "target"}
+    if isinstance(value, Mapping) and "tensor" in value:
+        return {**value, "of": case.dtype}
+    return value
+
+
+def _explicit(contract: Contract, case: Case) -> dict[str, Any]:
+    """Every argument by keyword, documented defaults written out: the construction that all others must equal."""
+    full = {a.name: case.arguments.get(a.name, a.default) for a in contract.arguments if a.name not in _FACTORY}
+    full |= {name: case.arguments[name] for name in _FACTORY if name in case.arguments}
+    return {name: _argument(name, value, case) for name, value in full.items()}
+
+
+@lru_cache(maxsize=None)
+def _parsed(call: str) -> ast.Call:
+    return ast.parse(f"f({call})", mode="eval").body  # type: ignore[return-value]
+
+
+def _call(call: str, case: Case) -> list[Any]:
+    """Positional arguments and keywords of the call; what is not given is left out at the end, None in between."""
+    given = {item.name for item in case.inputs}
+    tree = _parsed(call)
+    args = [_node(node, given) for node in tree.args]
+    while args and args[-1] is None:
+        args.pop()
+    kwargs = {str(k.arg): _node(k.value, given) for k in tree.keywords}
+    return [args, {k: v for k, v in kwargs.items() if v is not None} | dict(case.options)]
+
+
+def _node(node: ast.expr, given: set[str]) -> Any:
+    if isinstance(node, ast.Tuple):
+        items = [_node(item, given) for item in node.elts]
+        return None if all(item is None for item in items) else items
+    name = node.id  # type: ignore[attr-defined]
+    return {"input": name} if name in given else None
