@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -31,9 +32,17 @@ def _strategy(domain: Any, types: tuple[type, ...] | None) -> st.SearchStrategy[
 
 
 @st.composite
-def cases(draw: st.DrawFn, contract: Contract, scenario: str) -> Case:
-    """Documented cases of a scenario; in ``refused``, cases that no documented layout admits."""
+def cases(draw: st.DrawFn, contract: Contract, scenario: str, fixed: Mapping[str, Any] | None = None) -> Case:
+    """Documented cases of a scenario; in ``refused``, cases that no documented layout admits.
+
+    ``fixed`` answers some choices beforehand, to look for a smaller case of a failure that is known already.
+    """
+    known = fixed or {}
+
+    def pick(name: str, domain: Domain) -> Any:
+        return known[name] if name in known else draw(strategy_of(domain))
+
     try:
-        return build(contract, scenario, lambda name, domain: draw(strategy_of(domain)))
+        return build(contract, scenario, pick)
     except Impossible:
         reject()

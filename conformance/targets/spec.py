@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import execnet
 
@@ -30,11 +30,13 @@ class TargetSpec:
     device: str
     mode: str = "eager"
     required: bool = True
+    number: int = 1
 
     @property
     def name(self) -> str:
-        """What reports call it: ``cpu``, or the whole text where an interpreter was named."""
-        return self.text
+        """What reports call it: ``cpu``, ``cuda:1+compile``; ``cpu@2`` is the second one of that name."""
+        place = self.device if self.mode == "eager" else f"{self.device}+{self.mode}"
+        return place if self.number == 1 else f"{place}@{self.number}"
 
     @classmethod
     def parse(cls, text: str, python: str | None = None, required: bool = True) -> TargetSpec:
@@ -53,6 +55,17 @@ class TargetSpec:
         else:
             gateway = f"popen//python={python or _own_interpreter(text)}"
         return cls(text.strip(), gateway, device, mode or "eager", required)
+
+
+def numbered(specs: list[TargetSpec]) -> list[TargetSpec]:
+    """The targets with distinct names, in their order; the same target twice is refused."""
+    found: list[TargetSpec] = []
+    for spec in specs:
+        twins = [other for other in found if (other.device, other.mode) == (spec.device, spec.mode)]
+        if any(other.gateway == spec.gateway for other in twins):
+            raise SpecError(f"--target {spec.text!r} is given twice; name each target once")
+        found.append(replace(spec, number=len(twins) + 1))
+    return found
 
 
 def _check_gateway(gateway: str, text: str) -> None:

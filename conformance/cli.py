@@ -1,0 +1,136 @@
+"""The ``conformance`` command: run, claims, replay, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance import __version__
+from conformance.cases import CaseError
+from conformance.ledger import LedgerError
+from conformance.options import OptionError, Options, add_options
+from conformance.oracle.registry import ContractError, select
+from conformance.results import RunFileError
+from conformance.targets import SpecError, TargetLost
+
+USAGE, SUITE_ERROR, INCONCLUSIVE, NOTHING = 2, 3, 4, 5
+_USER_ERRORS = (OptionError, SpecError, ContractError, LedgerError, CaseError, RunFileError)
+
+_EXIT_CODES = """exit codes: 0 conforms (every discrepancy is in the ledger), 1 discrepancies that are not, 2 usage,
+3 an error of the suite itself, 4 inconclusive (a target that was asked for is absent or was lost, the run was cut
+short, a selected claim was exercised by no case), 5 nothing ran"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = _parser()
+    given, rest = parser.parse_known_args(arguments)
+    if rest and given.command != "run":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        code: int = given.action(given, rest)
+        return code
+    except _USER_ERRORS as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return USAGE
+    except TargetLost as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return INCONCLUSIVE
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("conformance", description="Does this torch do what its documentation says?",
+                                     epilog=_EXIT_CODES)  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"conformance {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="judge torch on every target and write a report", epilog=_EXIT_CODES,
+                              description="A thin layer over pytest: what it does not know goes to pytest (-k, -x, "
+                              "--lf, -n WORKERS, --junitxml, -p no:xdist …).")  # fmt: skip
+    add_options(run.add_argument)
+    run.set_defaults(action=_run)
+    claims = commands.add_parser("claims", help="list every claim: id, statement, source")
+    claims.add_argument("--json", action="store_true", help="as JSON, with formulas and releases")
+    claims.add_argument("--module", action="append", default=[], metavar="GLOB")
+    claims.add_argument("--claim", action="append", default=[], metavar="GLOB")
+    claims.add_argument("--contracts", action="append", default=[], metavar="FILE.py")
+    claims.set_defaults(action=_claims)
+    replay = commands.add_parser("replay", help="run one recorded case again and show promise and observation")
+    replay.add_argument("case", metavar="ID-or-FILE", help="a discrepancy of the last run, a ledger entry, or a case file")
+    add_options(replay.add_argument)
+    replay.set_defaults(action=_replay)
+    report = commands.add_parser("report", help="render a run file again")
+    report.add_argument("run", metavar="RUN.jsonl")
+    report.add_argument("--report", metavar="DIR", help="where to (default: beside the run file)")
+    report.set_defaults(action=_report)
+    return parser
+
+
+def _run(given: argparse.Namespace, rest: list[str]) -> int:
+    """Runs pytest on the suite. Its own options are checked here first, so that nonsense is said in one line."""
+    import pytest
+
+    from conformance.plugin import SUITE
+
+    Options.of(given)
+    own = _tail(given.command)
+    arguments = ["-p", "conformance.plugin", "-c", str(SUITE.with_name("pytest.ini")), "--rootdir", str(SUITE.parent),
+                 "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", "--tb=short", "--no-header", "-q", *own,
+                 str(SUITE)]  # fmt: skip
+    watch = _Watch()
+    status = pytest.main(arguments, plugins=[watch])
+    if watch.exit is not None:
+        return watch.exit
+    return {pytest.ExitCode.USAGE_ERROR: USAGE, pytest.ExitCode.OK: 0}.get(status, SUITE_ERROR)  # type: ignore[call-overload]
+
+
+def _tail(command: str) -> list[str]:
+    """What was typed after the command's name."""
+    return sys.argv[sys.argv.index(command) + 1 :] if command in sys.argv else []
+
+
+class _Watch:
+    """Learns the verdict: pytest's own exit codes have other meanings for the same numbers."""
+
+    exit: int | None = None
+
+    def pytest_unconfigure(self, config: object) -> None:
+        recorder = config.pluginmanager.get_plugin("conformance-recorder")  # type: ignore[attr-defined]
+        if recorder is not None and recorder.verdict is not None:
+            self.exit = recorder.verdict.exit
+
+
+def _claims(given: argparse.Namespace, rest: list[str]) -> int:
+    found = select(given.module, given.claim, tuple(given.contracts))
+    if given.json:
+        print(json.dumps([claim.to_json() for claim in found], indent=1))
+    else:
+        for claim in found:
+            print(f"{claim.id}\n    {claim.statement}\n    {claim.module}, {claim.source}; torch {claim.releases}")
+        print(f"{len(found)} claims", file=sys.stderr)
+    return 0
+
+
+def _replay(given: argparse.Namespace, rest: list[str]) -> int:
+    from conformance.replay import replay
+
+    return replay(given.case, Options.of(given))
+
+
+def _report(given: argparse.Namespace, rest: list[str]) -> int:
+    from conformance import report
+    from conformance.results import read
+
+    path = Path(given.run)
+    directory = Path(given.report) if given.report else path.parent
+    report.write_all(read(path), directory)
+    print(directory / "report.html")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""One entry: which failures it explains, why, and the frozen case that shows them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from conformance.cases import Case, CaseError
+from conformance.oracle.claims import SEVERITIES
+from conformance.oracle.expression import Expression, FormulaError, expression
+
+KINDS = ("documentation", "implementation")
+
+
+class LedgerError(ValueError):
+    """A ledger that cannot be read: which file, which field, what is allowed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A known discrepancy. A failure is explained by it only if *everything* here fits: the claim, the release, the
+    device, the selector on the configuration, and what was observed."""
+
+    id: str
+    claims: tuple[str, ...]
+    kind: str
+    severity: str
+    reason: str
+    upstream: str
+    observed: str
+    releases: str = ""
+    devices: str = "*"
+    when: str = "True"
+    owner: str = ""
+    created: str = ""
+    review_by: str = ""
+    case: Case | None = None
+
+    @cached_property
+    def selector(self) -> Expression:
+        """The condition on the configuration, in the notation of the contracts."""
+        return expression(self.when)
+
+    @cached_property
+    def range(self) -> SpecifierSet:
+        """The releases in which it is known."""
+        return SpecifierSet(self.releases)
+
+    def explains(self, claim: str, observed: str, facts: Mapping[str, Any], release: str, device: str) -> bool:
+        """Whether this failure is the one that the entry knows, and no other."""
+        return (
+            any(fnmatchcase(claim, glob) for glob in self.claims)
+            and self.selects(facts, release, device)
+            and re.search(self.observed, observed) is not None
+        )
+
+    def selects(self, facts: Mapping[str, Any], release: str, device: str) -> bool:
+        """Whether the entry speaks of this configuration on this target. A selector that names something the case
+        does not have (``N`` of a constructor) does not fit."""
+        if not (self.range.contains(release, prereleases=True) and fnmatchcase(device, self.devices)):
+            return False
+        return self.selector.names <= facts.keys() and bool(self.selector(facts))
+
+
+def read_entry(path: Path) -> Entry:
+    """The entry in a file; :class:`LedgerError` naming the file and the field."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LedgerError(f"{path}: {error}; an entry is a TOML file, see conformance/ledger/entries") from None
+    try:
+        entry = Entry(**{**data, "claims": tuple(data.get("claims", ())), "case": _case(data.get("case"))})
+    except (TypeError, CaseError) as error:
+        raise LedgerError(f"{path}: {error}") from None
+    _check(entry, path)
+    return entry
+
+
+def _case(data: Mapping[str, Any] | None) -> Case | None:
+    return None if data is None else Case.from_json(_nulls(data))
+
+
+def _nulls(value: Any) -> Any:
+    """TOML has no null: a frozen case writes the string ``null`` where JSON has one."""
+    if isinstance(value, Mapping):
+        return {k: _nulls(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_nulls(v) for v in value]
+    return None if value == "null" else value
+
+
+def _check(entry: Entry, path: Path) -> None:
+    if entry.id != path.stem:
+        raise LedgerError(f"{path}: id is {entry.id!r} but the file is named {path.stem!r}; they must be the same")
+    if entry.kind not in KINDS:
+        raise LedgerError(f"{path}: kind is {entry.kind!r}; it must be one of {', '.join(KINDS)}")
+    if entry.severity not in SEVERITIES:
+        raise LedgerError(f"{path}: severity is {entry.severity!r}; it must be one of {', '.join(SEVERITIES)}")
+    try:
+        _ = entry.selector, entry.range, re.compile(entry.observed)
+    except (FormulaError, InvalidSpecifier, re.error) as error:
+        raise LedgerError(f"{path}: {error}") from None

@@ -1,0 +1,195 @@
+"""The pytest plugin: every claim x target is an item; the execution behind them is shared.
+
+Used as ``pytest -p conformance.plugin --pyargs conformance.suite``, or through ``conformance run``. Items of one module
+and scenario share one campaign, so with ``-n`` they stay on one worker (xdist's ``loadscope``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.bench import Bench, by_group, message
+from conformance.ledger import LedgerError
+from conformance.options import OptionError, Options, add_options
+from conformance.oracle.claims import Claim
+from conformance.oracle.registry import ContractError
+from conformance.recorder import Recorder
+from conformance.results import Tally
+from conformance.targets import SpecError
+
+SUITE = Path(__file__).with_name("suite.py")
+
+
+class ClaimBroken(Exception):
+    """A discrepancy that the ledger does not know; its text is what a person needs."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser.getgroup("conformance").addoption)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Under ``-n`` the items of a campaign belong together; other ways of distributing would run it again."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist in ("no", "load"):
+        config.option.dist = "loadscope"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        options = Options.of(config.option)
+    except (OptionError, SpecError, ContractError, LedgerError) as error:
+        raise pytest.UsageError(str(error)) from None
+    worker = getattr(config, "workerinput", {}).get("workerid", "main")
+    config.stash[_BENCH] = Bench(options, worker)
+    if worker == "main":
+        config.pluginmanager.register(Recorder(options, config), "conformance-recorder")
+
+
+_BENCH = pytest.StashKey[Bench]()
+_CLAIMS = pytest.StashKey[dict[tuple[str, str], list[Claim]]]()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    return SuiteFile.from_parent(parent, path=file_path) if file_path == SUITE else None
+
+
+class SuiteFile(pytest.File):
+    """The suite: one collector a module."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        claims = self.config.stash[_BENCH].options.claims
+        for module in dict.fromkeys(claim.module for claim in claims):
+            yield ModuleNode.from_parent(self, name=module, claims=[c for c in claims if c.module == module])
+
+
+class ModuleNode(pytest.Collector):
+    """A module: one collector a scenario."""
+
+    def __init__(self, *, claims: list[Claim], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.claims = claims
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        for scenario in dict.fromkeys(claim.scenario for claim in self.claims):
+            mine = [claim for claim in self.claims if claim.scenario == scenario]
+            yield ScenarioNode.from_parent(self, name=scenario, claims=mine)
+
+
+class ScenarioNode(pytest.Collector):
+    """The cases of a module that exercise these claims."""
+
+    def __init__(self, *, claims: list[Claim], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.claims = claims
+
+    def collect(self) -> Iterator[pytest.Item]:
+        for spec in self.config.stash[_BENCH].options.targets:
+            for claim in self.claims:
+                yield ClaimItem.from_parent(self, name=f"{claim.id}[{spec.name}]", claim=claim, target=spec.name)
+
+
+class ClaimItem(pytest.Item):
+    """One claim on one target."""
+
+    def __init__(self, *, claim: Claim, target: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.claim = claim
+        self.target = target
+        self.first = False
+
+    def runtest(self) -> None:
+        bench = self.config.stash[_BENCH]
+        bench.start()
+        record = next(record for record in bench.records if record.name == self.target)
+        if record.status != "ran":
+            _absent(record.required, record.reason)
+        group = (self.claim.module, self.claim.scenario)
+        self.first = group not in bench.outcomes
+        outcome = bench.outcome(*group, self._companions(group))
+        tally = outcome.tallies[self.claim.id, self.target]
+        shown = [d for d in outcome.discrepancies if (d.claim, d.target) == (self.claim.id, self.target)]
+        _conclude(self.claim, tally, shown)
+
+    def _companions(self, group: tuple[str, str]) -> list[Claim]:
+        """The claims of this campaign that this session will ask for."""
+        stash = self.session.config.stash
+        if _CLAIMS not in stash:
+            stash[_CLAIMS] = by_group([item.claim for item in self.session.items if isinstance(item, ClaimItem)])
+        return stash[_CLAIMS][group]
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return str(excinfo.value) if excinfo.errisinstance(ClaimBroken) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, f"{self.claim.id}[{self.target}]"
+
+
+def _absent(required: bool, reason: str) -> None:
+    if required:
+        raise ClaimBroken(f"not run: {reason}")
+    pytest.skip(f"not run: {reason}")
+
+
+def _conclude(claim: Claim, tally: Tally, shown: list[Any]) -> None:
+    """The end of an item: passes, or says which of the other ends it came to."""
+    if claim.authority == "article" and tally.broken:
+        pytest.xfail(f"article refuted: {shown[0].observed}")
+    match tally.outcome:
+        case "failed":
+            raise ClaimBroken(describe(claim, shown[-1]))
+        case "known":
+            pytest.xfail(f"known: {', '.join(sorted(tally.known))}")
+        case "lost":
+            raise ClaimBroken("the target was lost in the middle and could not be started again")
+        case "not exercised" | "unsupported" as word:
+            pytest.skip(word)
+
+
+def describe(claim: Claim, found: Any) -> str:
+    """A discrepancy in the terminal: the promise, what happened, the case, how to see it again."""
+    case = found.case or {}
+    lines = [
+        f"{claim.statement}",
+        f"  source    {claim.module}, {claim.source}",
+        f"  expected  {found.expected}",
+        f"  observed  {found.observed}   [{found.severity}]",
+    ]
+    if case:
+        lines.append(f"  case      {case['layout']}: {case['arguments']}")
+        lines += [f"            {i['name']} {tuple(i['shape'])} {i['dtype']}" for i in case["inputs"]]
+    return "\n".join([*lines, f"  replay    conformance replay {found.id}"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if isinstance(item, ClaimItem) and call.when == "call":
+        bench = item.config.stash[_BENCH]
+        known = (item.claim.module, item.claim.scenario) in bench.outcomes
+        report.conformance = {"claim": item.claim.id, "target": item.target} | (
+            message(bench, item.claim, item.target, item.first) if known else {"targets": _records(bench)}
+        )
+    return report
+
+
+def _records(bench: Bench) -> list[dict[str, Any]]:
+    return [dict(vars(record)) for record in bench.records]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if bench := config.stash.get(_BENCH, None):
+        bench.close()
+
+
+if os.environ.get("PYTEST_XDIST_WORKER"):  # a worker's Ctrl-C comes from its controller
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,81 @@
+"""Runs one recorded case again and shows what happened beside what was promised."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from conformance.bench import Bench
+from conformance.cases import Case, CaseError
+from conformance.judge import applies, evidence, judge
+from conformance.options import Options
+from conformance.oracle.claims import Claim, Failure, claims_of
+from conformance.oracle.claims.claim import happened
+from conformance.oracle.registry import contract_of
+from conformance.results import read
+from conformance.wire import to_wire
+
+
+def replay(name: str, options: Options) -> int:
+    """Replays a discrepancy of the last run, a ledger entry or a case file; 0 if all claims hold, 1 if one is broken."""
+    case = find(name, options)
+    contract = contract_of(case.module, options.contract_files)
+    print(json.dumps(case.to_json(), indent=1))
+    bench = Bench(options)
+    try:
+        bench.start()
+        for record in bench.records:
+            if record.status != "ran":
+                print(f"\n{record.name}: {record.status}: {record.reason}")
+        wire, blobs = to_wire(contract, case)
+        broken = 0
+        for target in bench.targets:
+            print(f"\n{target.spec.name}, torch {target.environment['torch']}")
+            if not applies(contract, case, target.release):
+                print("  this release does not document an argument that the case passes")
+                continue
+            seen = target.ask("run", wire, blobs=blobs)
+            broken += _show(judge(_relevant(case, options), evidence(contract, case, seen, target.release,
+                                                                     target.spec.device)), seen, options)  # fmt: skip
+        return 1 if broken else 0 if bench.targets else 4
+    finally:
+        bench.close()
+
+
+def _relevant(case: Case, options: Options) -> list[Claim]:
+    """The claims that the case can exercise."""
+    scenario = "refused" if case.violation else case.layout
+    return [c for c in claims_of(contract_of(case.module, options.contract_files)) if c.scenario == scenario]
+
+
+def _show(judgements: dict[str, Any], seen: dict[str, Any], options: Options) -> int:
+    print(f"  {happened(seen)}")
+    for claim, judgement in judgements.items():
+        if isinstance(judgement, Failure):
+            print(f"  ✗ {claim}\n      expected {judgement.expected}\n      observed {judgement.observed}")
+        elif judgement is True:
+            print(f"  ✓ {claim}")
+    return sum(isinstance(judgement, Failure) for judgement in judgements.values())
+
+
+def find(name: str, options: Options) -> Case:
+    """The case that ``name`` stands for; CaseError with the places looked at where there is none."""
+    if Path(name).is_file():
+        return _from_file(Path(name))
+    run = Path(options.report) / "run.jsonl"
+    if run.is_file():
+        for found in read(run).discrepancies:
+            if found.id == name and found.case:
+                return Case.from_json(found.case)
+    for entry in options.plan.ledger.entries:
+        if entry.id == name and entry.case:
+            return entry.case
+    raise CaseError(f"{name!r} is neither a case file, nor a discrepancy in {run}, nor a ledger entry with a case")
+
+
+def _from_file(path: Path) -> Case:
+    try:
+        return Case.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise CaseError(f"{path}: {error}") from None

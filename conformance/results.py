@@ -1,0 +1,201 @@
+"""The run file: one execution as JSON Lines, with a header and a footer.
+
+A line is an object with a ``kind``: ``header``, ``tally`` (one claim on one target), ``discrepancy``, ``timing``,
+``footer``. Lines are written as results arrive, so an interrupted run keeps what it has; a file without a footer is a
+truncated run and says so. When a run ends the file is written anew in a fixed order, beside and then renamed, so that
+the same seed gives the same bytes (timing apart) whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+SCHEMA = 1
+
+
+class RunFileError(ValueError):
+    """A run file that cannot be read: file, line, and what to do."""
+
+
+@dataclass
+class TargetRecord:
+    """One target of a run. ``status``: ran, ``not run`` (an optional one that is not there) or ``lost``."""
+
+    name: str
+    spec: str
+    gateway: str
+    device: str
+    mode: str
+    required: bool
+    status: str = "ran"
+    reason: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+    restarts: int = 0
+
+
+@dataclass
+class Tally:
+    """How one claim fared on one target. ``known`` counts failures that the ledger explains, by entry."""
+
+    claim: str
+    module: str
+    scenario: str
+    target: str
+    kept: int = 0
+    broken: int = 0
+    unsupported: int = 0
+    known: dict[str, int] = field(default_factory=dict)
+    lost: bool = False
+
+    @property
+    def exercised(self) -> int:
+        """How many cases said something about the claim."""
+        return self.kept + self.broken + sum(self.known.values())
+
+    @property
+    def outcome(self) -> str:
+        """One word: failed, lost, known, passed, unsupported or not exercised."""
+        if self.broken:
+            return "failed"
+        if self.lost:
+            return "lost"
+        if self.known:
+            return "known"
+        if self.kept:
+            return "passed"
+        return "unsupported" if self.unsupported else "not exercised"
+
+
+@dataclass
+class Discrepancy:
+    """A broken claim: the minimal case, what was promised, what happened. ``ledger`` names the entry that knows it."""
+
+    claim: str
+    module: str
+    target: str
+    severity: str
+    expected: str
+    observed: str
+    case: dict[str, Any] | None
+    seen: dict[str, Any]
+    hits: int = 1
+    ledger: str | None = None
+    reproduced: bool = True
+
+    @property
+    def id(self) -> str:
+        """A name that stays the same for the same finding: claim, target, case."""
+        import hashlib
+
+        text = json.dumps([self.claim, self.target, self.case, self.ledger], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+@dataclass
+class Run:
+    """A whole run file in memory; everything else is a rendering of it."""
+
+    header: dict[str, Any]
+    targets: list[TargetRecord] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+    discrepancies: list[Discrepancy] = field(default_factory=list)
+    timing: dict[str, Any] = field(default_factory=dict)
+    footer: dict[str, Any] | None = None
+
+    @property
+    def claims(self) -> dict[str, dict[str, Any]]:
+        """Every selected claim by id, as the header carries it."""
+        return {claim["id"]: claim for claim in self.header["claims"]}
+
+    def is_article(self, claim: str) -> bool:
+        """Whether the claim comes from the second source, which never affects a verdict."""
+        return bool(self.claims.get(claim, {}).get("authority") == "article")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of the file, in their fixed order."""
+        order = {claim["id"]: n for n, claim in enumerate(self.header["claims"])}
+        tallies = sorted(self.tallies, key=lambda t: (order.get(t.claim, 0), t.target))
+        found = sorted(self.discrepancies, key=lambda d: (order.get(d.claim, 0), d.target, d.ledger or "", d.id))
+        return [
+            {"kind": "header", "schema": SCHEMA, **self.header, "targets": [asdict(t) for t in self.targets]},
+            *({"kind": "tally", **asdict(t), "outcome": t.outcome} for t in tallies),
+            *({"kind": "discrepancy", "id": d.id, **asdict(d)} for d in found),
+            {"kind": "timing", **self.timing},
+            *([{"kind": "footer", **self.footer}] if self.footer else []),
+        ]
+
+    def write(self, path: Path) -> None:
+        """Writes the file beside its place, then renames it: there is never half a file."""
+        write_whole(path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in self.lines()))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+class Stream:
+    """Appends lines to the run file while the run goes on."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = path.open("w", encoding="utf-8", buffering=1)
+        self.write("header", {"schema": SCHEMA, **header})
+
+    def write(self, kind: str, line: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps({"kind": kind, **line}, sort_keys=True) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> Run:
+    """The run in a file; :class:`RunFileError` with file, line and remedy where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFileError(f"{path}: cannot be read ({error}); pass a run.jsonl that `conformance run` wrote") from None
+    run: Run | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            run = _take(run, json.loads(line))
+        except (ValueError, TypeError, KeyError) as error:
+            raise RunFileError(f"{path}, line {number}: {error}; run the suite again to get a whole file") from None
+    if run is None:
+        raise RunFileError(f"{path}: is empty; run the suite again to get a whole file")
+    return run
+
+
+def _take(run: Run | None, line: Any) -> Run:
+    """The run with one more line in it."""
+    if not isinstance(line, dict) or "kind" not in line:
+        raise ValueError("not a line of a run file: it has no kind")
+    kind = line.pop("kind")
+    if kind == "header":
+        if line.pop("schema", None) != SCHEMA:
+            raise ValueError(f"the schema is not {SCHEMA}: written by another version of the suite")
+        targets = [TargetRecord(**t) for t in line.pop("targets", [])]
+        return Run(line, targets)
+    if run is None:
+        raise ValueError("the header is missing")
+    if kind == "tally":
+        line.pop("outcome", None)
+        run.tallies.append(Tally(**line))
+    elif kind == "discrepancy":
+        line.pop("id", None)
+        run.discrepancies.append(Discrepancy(**line))
+    elif kind == "timing":
+        run.timing = line
+    elif kind == "footer":
+        run.footer = line
+    else:
+        raise ValueError(f"unknown kind {kind!r}")
+    return run
