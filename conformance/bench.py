@@ -69,7 +69,7 @@ class Bench:
 
 def share(contract: Contract, scenario: str, cases: int) -> int:
     """A scenario's part of a module's random cases: layouts get most, since most claims live there."""
-    weights = {name: 0 if name == "documentation" else 1 if name == "constructor" else 2 for name in scenarios_of(contract)}
+    weights = {name: {"documentation": 0, "constructor": 1}.get(name, 2) for name in scenarios_of(contract)}
     return cases * weights[scenario] // max(sum(weights.values()), 1)
 
 

@@ -20,7 +20,7 @@ from conformance.cases import Case
 from conformance.judge import applies, evidence, judge
 from conformance.ledger import Ledger
 from conformance.oracle.claims import Claim, Failure
-from conformance.oracle.contract import Contract
+from conformance.oracle.contract import Contract, in_range
 from conformance.results import Discrepancy, Tally
 from conformance.strategies.boundary import boundary_cases
 from conformance.strategies.random import cases
@@ -34,12 +34,14 @@ Key = tuple[str, str]  # claim id, target name
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: how many random cases, from which seed, of which dtypes, explained by which ledger."""
+    """What to run: how many random cases, from which seed, of which dtypes, explained by which ledger, and whether
+    to look for the smallest case of what is found."""
 
     random_cases: int = 200
     seed: int = 0
     dtypes: tuple[str, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
+    shrink: bool = True
 
 
 @dataclass
@@ -75,7 +77,9 @@ class Campaign:
         self.plan = plan
         self.journal = journal
         self.outcome = Outcome({
-            (claim.id, target.spec.name): Tally(claim.id, claim.module, scenario, target.spec.name)
+            (claim.id, target.spec.name): Tally(
+                claim.id, claim.module, scenario, target.spec.name, documented=in_range(claim.releases, target.release)
+            )
             for claim in claims
             for target in targets
         })  # fmt: skip
@@ -109,7 +113,7 @@ class Campaign:
                 continue
             contract = self.contract.at(target.release)
             page = Page(contract, told["doc"], told["forward"], told["signature"], target.release)
-            for claim in self.claims:
+            for claim in self._spoken_of(target):
                 self._count(claim.id, target, claim.check(page), None, {}, {"page": self.contract.module})
 
     def _frozen(self) -> None:
@@ -123,7 +127,8 @@ class Campaign:
             for key, failure in self._execute(case).items():
                 if key not in self._found:
                     self._record(key, *failure, case)
-                    self._shrink(key, case)
+                    if self.plan.shrink:
+                        self._shrink(key, case)
 
     def _random(self) -> None:
         left, number = self.plan.random_cases, 0
@@ -150,18 +155,22 @@ class Campaign:
         for target, seen in self._observe(case):
             found = evidence(self.contract, case, seen, target.release, target.spec.device)
             facts = {**found.env, **case.facts()}
-            for claim, judgement in judge(self.claims, found).items():
+            for claim, judgement in judge(self._spoken_of(target), found).items():
                 if self._count(claim, target, judgement, case, facts, seen):
                     broken[claim, target.spec.name] = (judgement, seen)  # type: ignore[assignment]
         return broken
 
+    def _spoken_of(self, target: Target) -> list[Claim]:
+        """The claims that the documentation of this target's release makes."""
+        return [c for c in self.claims if self.outcome.tallies[c.id, target.spec.name].documented]
+
     def _observe(self, case: Case) -> Iterator[tuple[Target, Mapping[str, Any]]]:
         """Sends the case to all targets, then hears them one by one: they work side by side."""
-        wire, blobs = to_wire(self.contract, case)
-        started = time.perf_counter()
         asked = [t for t in self.targets if applies(self.contract, case, t.release) and not self._deadly(case, t)]
+        wires = [to_wire(self.contract.at(target.release), case) for target in asked]
         answers = []
-        for target in asked:
+        started = time.perf_counter()
+        for target, (wire, blobs) in zip(asked, wires, strict=True):
             target.send("run", wire, blobs=blobs)
         for target in asked:
             try:
@@ -207,7 +216,9 @@ class Campaign:
                 return True
             tally.known[entry.id] = tally.known.get(entry.id, 0) + self._counting
             if self._shown(key, entry.id) is None:
-                self.outcome.discrepancies.append(_discrepancy(key, self.contract.module, judgement, seen, case, entry.id))
+                self.outcome.discrepancies.append(
+                    _discrepancy(key, self.contract.module, judgement, seen, case, entry.id)
+                )
         return False
 
     def _shown(self, key: Key, entry: str) -> Discrepancy | None:

@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--contracts", action="append", default=[], metavar="FILE.py")
     claims.set_defaults(action=_claims)
     replay = commands.add_parser("replay", help="run one recorded case again and show promise and observation")
-    replay.add_argument("case", metavar="ID-or-FILE", help="a discrepancy of the last run, a ledger entry, or a case file")
+    replay.add_argument(
+        "case", metavar="ID-or-FILE", help="a discrepancy of the last run, a ledger entry, or a case file"
+    )
     add_options(replay.add_argument)
     replay.set_defaults(action=_replay)
     report = commands.add_parser("report", help="render a run file again")
@@ -85,7 +87,7 @@ def _run(given: argparse.Namespace, rest: list[str]) -> int:
     status = pytest.main(arguments, plugins=[watch])
     if watch.exit is not None:
         return watch.exit
-    return {pytest.ExitCode.USAGE_ERROR: USAGE, pytest.ExitCode.OK: 0}.get(status, SUITE_ERROR)  # type: ignore[call-overload]
+    return {int(pytest.ExitCode.USAGE_ERROR): USAGE, int(pytest.ExitCode.OK): 0}.get(int(status), SUITE_ERROR)
 
 
 def _tail(command: str) -> list[str]:

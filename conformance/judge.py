@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.claims import Claim, Evidence, Failure, Judgement
-from conformance.oracle.contract import Contract, _chosen
+from conformance.oracle.contract import Contract, in_range
 
 
 def evidence(contract: Contract, case: Case, seen: Mapping[str, Any], release: str, device: str) -> Evidence:
@@ -24,8 +24,14 @@ def judge(claims: Sequence[Claim], found: Evidence) -> dict[str, Judgement]:
 
 
 def applies(contract: Contract, case: Case, release: str) -> bool:
-    """Whether this release documents every argument that the case passes."""
-    return all(_chosen(contract.argument(name).releases, release) for name in case.arguments)
+    """Whether this release documents every argument that the case passes, and the place of those by position."""
+    for position, name in enumerate(contract.ordered(case.arguments)):
+        argument = contract.argument(name)
+        if not in_range(argument.releases, release):
+            return False
+        if position < case.positional and not in_range(argument.by_position or "", release):
+            return False
+    return True
 
 
 def failures(judgements: Mapping[str, Judgement]) -> dict[str, Failure]:

@@ -24,13 +24,25 @@ class OptionError(ValueError):
 
 def add_options(add: Callable[..., Any]) -> None:
     """Declares every option through ``add``, which takes what ``argparse`` takes."""
-    add("--target", action="append", default=[], metavar="SPEC", dest="targets",
-        help="[EXECNET-SPEC::]DEVICE[+MODE], repeatable; default: cpu, and cuda where there is one")
+    add(
+        "--target",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        dest="targets",
+        help="[EXECNET-SPEC::]DEVICE[+MODE], repeatable; default: cpu, and cuda where there is one",
+    )
     add("--python", default=None, metavar="PATH", help="the interpreter meant by a target that names none")
     add("--module", action="append", default=[], metavar="GLOB", dest="modules", help="only these modules, repeatable")
     add("--claim", action="append", default=[], metavar="GLOB", dest="claims", help="only these claims, repeatable")
-    add("--contracts", action="append", default=[], metavar="FILE.py", dest="contract_files",
-        help="contracts of your own: a Python file that defines CONTRACTS, repeatable")
+    add(
+        "--contracts",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        dest="contract_files",
+        help="contracts of your own: a Python file that defines CONTRACTS, repeatable",
+    )
     add("--dtype", action="append", default=[], metavar="DTYPE", dest="dtypes", help="only these dtypes, repeatable")
     add("--profile", default="pr", metavar="NAME", help=f"how much to try: {', '.join(PROFILES)} (default: pr)")
     add("--cases", type=int, default=None, metavar="N", help="random cases a module, instead of the profile's")

@@ -147,7 +147,7 @@ def _conclude(claim: Claim, tally: Tally, shown: list[Any]) -> None:
             pytest.xfail(f"known: {', '.join(sorted(tally.known))}")
         case "lost":
             raise ClaimBroken("the target was lost in the middle and could not be started again")
-        case "not exercised" | "unsupported" as word:
+        case "not exercised" | "unsupported" | "not documented" as word:
             pytest.skip(word)
 
 
@@ -174,9 +174,10 @@ def pytest_runtest_makereport(
     if isinstance(item, ClaimItem) and call.when == "call":
         bench = item.config.stash[_BENCH]
         known = (item.claim.module, item.claim.scenario) in bench.outcomes
-        report.conformance = {"claim": item.claim.id, "target": item.target} | (
+        told: dict[str, Any] = {"claim": item.claim.id, "target": item.target} | (
             message(bench, item.claim, item.target, item.first) if known else {"targets": _records(bench)}
         )
+        report.__dict__["conformance"] = told  # xdist carries whatever a report's __dict__ holds
     return report
 
 

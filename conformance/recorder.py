@@ -78,7 +78,10 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self.config.option.collectonly or exitstatus in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+        if self.config.option.collectonly or exitstatus in (
+            pytest.ExitCode.INTERNAL_ERROR,
+            pytest.ExitCode.USAGE_ERROR,
+        ):
             return
         if self._stream is not None:
             self._stream.close()
@@ -95,7 +98,11 @@ class Recorder:
             return self._interrupted
         absent = {record.name for record in run.targets if record.status != "ran"}
         missing = [key for key in self.expected if key not in self.tallies and key[1] not in absent]
-        return f"{len(missing)} of {len(self.expected)} claims were not judged, the first {missing[0][0]}" if missing else ""
+        return (
+            f"{len(missing)} of {len(self.expected)} claims were not judged, the first {missing[0][0]}"
+            if missing
+            else ""
+        )
 
     def _run(self) -> Run:
         run = Run(self._header(), list(self.targets.values()), list(self.tallies.values()),
@@ -127,7 +134,11 @@ class Recorder:
         terminalreporter.section(self.verdict.word, green=self.verdict.exit == 0, red=self.verdict.exit == 1)
         write(self.verdict.reason)
         for record in self.targets.values():
-            state = f"torch {record.environment['torch']}" if record.status == "ran" else f"{record.status}: {record.reason}"
+            state = (
+                f"torch {record.environment['torch']}"
+                if record.status == "ran"
+                else f"{record.status}: {record.reason}"
+            )
             write(f"  {record.name}: {state}")
         cases = sum(group["cases"] for group in self.timing)
         write(f"  {cases} cases; {', '.join(f'{n} {word}' for word, n in self.verdict.counts.items())}")

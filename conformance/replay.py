@@ -18,7 +18,7 @@ from conformance.wire import to_wire
 
 
 def replay(name: str, options: Options) -> int:
-    """Replays a discrepancy of the last run, a ledger entry or a case file; 0 if all claims hold, 1 if one is broken."""
+    """Replays a discrepancy of the last run, a ledger entry or a case file; 0 if all claims hold, 1 if not."""
     case = find(name, options)
     contract = contract_of(case.module, options.contract_files)
     print(json.dumps(case.to_json(), indent=1))
@@ -28,13 +28,13 @@ def replay(name: str, options: Options) -> int:
         for record in bench.records:
             if record.status != "ran":
                 print(f"\n{record.name}: {record.status}: {record.reason}")
-        wire, blobs = to_wire(contract, case)
         broken = 0
         for target in bench.targets:
             print(f"\n{target.spec.name}, torch {target.environment['torch']}")
             if not applies(contract, case, target.release):
                 print("  this release does not document an argument that the case passes")
                 continue
+            wire, blobs = to_wire(contract.at(target.release), case)
             seen = target.ask("run", wire, blobs=blobs)
             broken += _show(judge(_relevant(case, options), evidence(contract, case, seen, target.release,
                                                                      target.spec.device)), seen, options)  # fmt: skip

@@ -51,6 +51,7 @@ class Tally:
     unsupported: int = 0
     known: dict[str, int] = field(default_factory=dict)
     lost: bool = False
+    documented: bool = True
 
     @property
     def exercised(self) -> int:
@@ -59,7 +60,7 @@ class Tally:
 
     @property
     def outcome(self) -> str:
-        """One word: failed, lost, known, passed, unsupported or not exercised."""
+        """One word: failed, lost, known, passed, unsupported, not exercised, or not documented in that release."""
         if self.broken:
             return "failed"
         if self.lost:
@@ -68,6 +69,8 @@ class Tally:
             return "known"
         if self.kept:
             return "passed"
+        if not self.documented:
+            return "not documented"
         return "unsupported" if self.unsupported else "not exercised"
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract
 from conformance.values import values, weights
 
-_FACTORY = ("device", "dtype")
-
-
 def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]]:
-    """What the agent needs to execute the case, without knowing any contract."""
-    passed = {name: _argument(name, value, case) for name, value in case.arguments.items()}
+    """What the agent needs to execute the case, without knowing any contract: the contract as its release has it."""
+    passed = {name: _argument(name, case.arguments[name], case) for name in contract.ordered(case.arguments)}
     names = list(passed)
     wire: dict[str, Any] = {
         "module": case.module,
@@ -52,12 +49,11 @@ def _argument(name: str, value: Any, case: Case) -> Any:
 
 def _explicit(contract: Contract, case: Case) -> dict[str, Any]:
     """Every argument by keyword, documented defaults written out: the construction that all others must equal."""
-    full = {a.name: case.arguments.get(a.name, a.default) for a in contract.arguments if a.name not in _FACTORY}
-    full |= {name: case.arguments[name] for name in _FACTORY if name in case.arguments}
+    full = {a.name: case.arguments.get(a.name, a.default) for a in contract.arguments}
     return {name: _argument(name, value, case) for name, value in full.items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(call: str) -> ast.Call:
     return ast.parse(f"f({call})", mode="eval").body  # type: ignore[return-value]
 

@@ -27,7 +27,8 @@ class LedgerError(ValueError):
 @dataclass(frozen=True)
 class Entry:
     """A known discrepancy. A failure is explained by it only if *everything* here fits: the claim, the release, the
-    device, the selector on the configuration, and what was observed."""
+    device, the selector on the configuration, and what was observed (a pattern; for a wrong shape also the formula of
+    the shape that comes out instead), so that an entry cannot hide another defect of the same module."""
 
     id: str
     claims: tuple[str, ...]
@@ -42,6 +43,7 @@ class Entry:
     owner: str = ""
     created: str = ""
     review_by: str = ""
+    shape: str | None = None
     case: Case | None = None
 
     @cached_property
@@ -60,14 +62,18 @@ class Entry:
             any(fnmatchcase(claim, glob) for glob in self.claims)
             and self.selects(facts, release, device)
             and re.search(self.observed, observed) is not None
+            and (self.shape is None or observed.endswith(str(expression(self.shape)(facts))))
         )
 
     def selects(self, facts: Mapping[str, Any], release: str, device: str) -> bool:
-        """Whether the entry speaks of this configuration on this target. A selector that names something the case
-        does not have (``N`` of a constructor) does not fit."""
+        """Whether the entry speaks of this configuration on this target. A selector that asks for something the case
+        does not have (``L`` where there is no length) does not fit."""
         if not (self.range.contains(release, prereleases=True) and fnmatchcase(device, self.devices)):
             return False
-        return self.selector.names <= facts.keys() and bool(self.selector(facts))
+        try:
+            return bool(self.selector(facts))
+        except NameError:
+            return False
 
 
 def read_entry(path: Path) -> Entry:
@@ -105,6 +111,6 @@ def _check(entry: Entry, path: Path) -> None:
     if entry.severity not in SEVERITIES:
         raise LedgerError(f"{path}: severity is {entry.severity!r}; it must be one of {', '.join(SEVERITIES)}")
     try:
-        _ = entry.selector, entry.range, re.compile(entry.observed)
+        _ = entry.selector, entry.range, re.compile(entry.observed), expression(entry.shape or "0")
     except (FormulaError, InvalidSpecifier, re.error) as error:
         raise LedgerError(f"{path}: {error}") from None

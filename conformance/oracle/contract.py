@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
@@ -42,14 +42,18 @@ Domain = Sequence[Any] | Lists
 
 @dataclass(frozen=True)
 class Argument:
-    """A documented argument: the values tried (simplest first), its default, and what the text asks of it."""
+    """A documented argument: the values tried (simplest first), its default, and what the text asks of it.
+
+    ``releases`` is the PEP 440 range whose pages have it, ``by_position`` the range whose pages show its place among
+    the positional arguments (None: by keyword only).
+    """
 
     name: str
     values: Domain = ()
     default: Any = REQUIRED
     where: str = "True"
     releases: str = ""
-    keyword_only: bool = False
+    by_position: str | None = ""
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,16 @@ class Size:
 
 @dataclass(frozen=True)
 class Layout:
-    """One documented way to call the module. ``packed`` names the input that is a packed sequence in it."""
+    """One documented way to call the module. ``packed`` names the input that is a packed sequence in it.
+
+    ``words`` are those by which the page tells its shapes from the others', where it does ("for unbatched input").
+    """
 
     name: str
     when: str = "True"
     packed: str | None = None
     binds: Mapping[str, str] = field(default_factory=dict)
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,23 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Formula:
+    """A formula that the page writes out: what it gives for ``symbol`` is the *where* clause ``clause``.
+
+    ``given`` are the configurations of which it speaks: the page's ``stride`` is a number, ours may be left out.
+    """
+
+    clause: str
+    symbol: str = ""
+    given: str = "True"
+    name: str = ""
+
+
+# For ``Contract.documents``: no release's page states it.
+NEVER = "<0"
+
+
+@dataclass(frozen=True)
 class Example:
     """A worked example of a page: the calls it makes and the shapes that it states or that its rules imply."""
 
@@ -142,7 +167,11 @@ ByRelease = str | Mapping[str, str]
 
 @dataclass(frozen=True)
 class Contract:
-    """What the documentation of one class promises. ``call`` and ``returns`` are written as a user writes them."""
+    """What the documentation of one class promises. ``call`` and ``returns`` are written as a user writes them.
+
+    ``formulas`` are those that the page writes out. ``documents`` names what not every page states (an input or
+    output, the label of a parameter, a formula, ``signature``) with the PEP 440 range of the releases whose pages do.
+    """
 
     module: str
     arguments: Sequence[Argument]
@@ -159,6 +188,7 @@ class Contract:
     article: Sequence[Statement] = ()
     dtypes: Sequence[str] = FLOATING
     refuses: bool = True
+    formulas: Sequence[Formula] = ()
     documents: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -181,6 +211,10 @@ class Contract:
     def argument(self, name: str) -> Argument:
         return next(argument for argument in self.arguments if argument.name == name)
 
+    def ordered(self, passed: Mapping[str, Any]) -> list[str]:
+        """The names of passed arguments in the documented order; a mapping that came through JSON has lost it."""
+        return [argument.name for argument in self.arguments if argument.name in passed]
+
     def port(self, name: str) -> Port:
         return next(port for port in (*self.inputs, *self.outputs) if port.name == name)
 
@@ -197,8 +231,8 @@ class Contract:
         if layout in self.layout_names:
             for name, text in self.layout(layout).binds.items():
                 env[name] = expression(text)(env)
-        for name, text in self.where.items():
-            formula = expression(_latest(text))
+        for name, clause in self.where.items():
+            formula = expression(_latest(clause))
             if formula.names <= env.keys():
                 env[name] = formula(env)
         return env
@@ -218,7 +252,7 @@ class Contract:
 
     def fits(self, layout: str, env: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
         """Whether the given input shapes can be read as this documented layout with this configuration."""
-        sizes = {name for name in (*self.sizes, *self.layout(layout).binds)}
+        sizes = {*self.sizes, *self.layout(layout).binds}
         known = {k: v for k, v in env.items() if k not in sizes and k not in self._derived_from_sizes}
         if not expression(self.layout(layout).when)(env):
             return False
@@ -248,7 +282,7 @@ class Contract:
 
 
 def _latest(text: ByRelease) -> str:
-    return text if isinstance(text, str) else next(reversed(text.values()))
+    return text if isinstance(text, str) else list(text.values())[-1]
 
 
 def _shape_if(text: str, env: Mapping[str, Any]) -> tuple[int, ...]:
@@ -257,8 +291,8 @@ def _shape_if(text: str, env: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(size) for size in value) if isinstance(value, tuple) else (int(value),)
 
 
-@lru_cache(maxsize=None)
-def _chosen(specifier: str, release: str) -> bool:
+@cache
+def in_range(specifier: str, release: str) -> bool:
     return not specifier or SpecifierSet(specifier).contains(release, prereleases=True)
 
 
@@ -269,13 +303,13 @@ def _at(contract: Contract, release: str) -> Contract:
     key = (id(contract), release)
     if key not in _RELEASED:
         where = {
-            name: text if isinstance(text, str) else next(t for spec, t in text.items() if _chosen(spec, release))
+            name: text if isinstance(text, str) else next(t for spec, t in text.items() if in_range(spec, release))
             for name, text in contract.where.items()
         }
         _RELEASED[key] = replace(
             contract,
-            arguments=tuple(a for a in contract.arguments if _chosen(a.releases, release)),
-            parameters=tuple(p for p in contract.parameters if _chosen(p.releases, release)),
+            arguments=tuple(a for a in contract.arguments if in_range(a.releases, release)),
+            parameters=tuple(p for p in contract.parameters if in_range(p.releases, release)),
             where=where,
         )
     return _RELEASED[key]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable, Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 Env = Mapping[str, Any]
@@ -31,9 +31,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 _NODES = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Name, ast.Constant, ast.Subscript,
-    ast.Call, ast.Tuple, ast.Load, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub,
-    ast.Not, ast.Starred, ast.Slice, ast.And, ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Subscript, ast.Slice,
+    ast.Tuple, ast.Starred, ast.Name, ast.Constant, ast.Load,
+    ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def _refuse_unknown(node: ast.AST, text: str) -> None:
         raise FormulaError(f"{text!r} calls an unknown function; the notation has {known}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def expression(text: str) -> Expression:
     """The formula of this text, parsed once."""
     return Expression(text)
@@ -155,7 +155,7 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-@lru_cache(maxsize=None)
+@cache
 def shape(text: str) -> Shape:
     """The shape of this text, parsed once."""
     return Shape(text)

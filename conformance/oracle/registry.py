@@ -7,7 +7,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class ContractError(ValueError):
     """Contracts that cannot be loaded, or a name that no contract has."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def builtin() -> tuple[Contract, ...]:
     """The contracts of this package, one file a family of ``torch.nn``."""
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
@@ -48,7 +48,7 @@ def _checked(found: object, origin: str) -> tuple[Contract, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def contracts(files: tuple[str, ...] = ()) -> tuple[Contract, ...]:
     """All contracts by module name; a later one replaces an earlier one of the same module."""
     found = {contract.module: contract for contract in builtin()}

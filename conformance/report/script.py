@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from conformance.cases import Case, Input
@@ -13,6 +14,7 @@ from conformance.oracle.expression import expression
 from conformance.values import DTYPES
 
 _FACTORY = ("device", "dtype")
+_WIDTH = 96
 _DEVICE = re.compile(r"[a-z][a-z0-9_]*(:\d+)?")
 _MODES = {"no_grad": "with torch.no_grad():", "inference": "with torch.inference_mode():"}
 
@@ -37,6 +39,7 @@ def torch_only(
     ``modified`` names inputs that the call changed, so that the script shows it.
     """
     _check(contract, case, device)
+    case = in_order(contract, case)
     body = _construction(contract, case, device) if case.layout == "constructor" else _calling(
         contract, case, device, mode, modified
     )  # fmt: skip
@@ -64,6 +67,13 @@ def _check(contract: Contract, case: Case, device: str) -> None:
         raise ScriptError(f"the case does not fit the contract of {contract.module}")
     if case.layout not in ("constructor", *contract.layout_names) or not _DEVICE.fullmatch(device):
         raise ScriptError(f"{case.layout!r} on {device!r} is no documented way to use {contract.module}")
+
+
+def in_order(contract: Contract, case: Case) -> Case:
+    """The case with its arguments in the order of the signature: JSON with sorted keys forgets it."""
+    arguments = {name: case.arguments[name] for name in contract.ordered(case.arguments)}
+    options = {a.name: case.options[a.name] for a in contract.options if a.name in case.options}
+    return replace(case, arguments=arguments, options=options)
 
 
 def _imports(contract: Contract, case: Case) -> Iterator[str]:
@@ -102,29 +112,46 @@ def _returned(contract: Contract, case: Case) -> list[Port]:
 
 
 def _construction(contract: Contract, case: Case, device: str) -> Iterator[str]:
-    yield f"module = {_constructor(contract, case, device)}"
+    yield from _constructor(contract, case, device)
     yield 'print("observed:", module)'
     yield "for name, tensor in [*module.named_parameters(), *module.named_buffers()]:"
     yield '    print("observed:", name, tuple(tensor.shape), tensor.dtype, tensor.device)'
     if case.twin:
         yield "# The same with every argument by keyword and the documented defaults written out:"
-        yield f"explicit = {contract.module}({_keywords(_explicit(contract, case), case, device)})"
+        yield from _assigned("explicit", contract.module, _keywords(_explicit(contract, case), case, device))
         yield 'print("explicit:", explicit)'
         yield "for name, value in vars(explicit).items():"
         yield '    if not name.startswith("_") and repr(getattr(module, name, None)) != repr(value):'
         yield '        print("differs:", name, "is", getattr(module, name, None), "and explicitly", value)'
 
 
-def _constructor(contract: Contract, case: Case, device: str) -> str:
+def _constructor(contract: Contract, case: Case, device: str) -> Iterator[str]:
     """The constructor exactly as the case calls it."""
     names = list(case.arguments)
     by_position = [_value(name, case.arguments[name], case, device) for name in names[: case.positional]]
     by_keyword = _keywords({name: case.arguments[name] for name in names[case.positional :]}, case, device)
-    return f"{contract.module}({', '.join([*by_position, *([by_keyword] if by_keyword else [])])})"
+    return _assigned("module", contract.module, [*by_position, *by_keyword])
 
 
-def _keywords(arguments: Mapping[str, Any], case: Case, device: str) -> str:
-    return ", ".join(f"{name}={_value(name, value, case, device)}" for name, value in arguments.items())
+def _keywords(arguments: Mapping[str, Any], case: Case, device: str) -> list[str]:
+    return [f"{name}={_value(name, value, case, device)}" for name, value in arguments.items()]
+
+
+def _assigned(name: str, function: str, arguments: list[str]) -> Iterator[str]:
+    """``name = function(arguments)`` on one line, or on several where it is long."""
+    line = f"{name} = {function}({', '.join(arguments)})"
+    if len(line) <= _WIDTH:
+        yield line
+        return
+    yield f"{name} = {function}("
+    row = ""
+    for argument in arguments:
+        if row and len(row) + len(argument) > _WIDTH:
+            yield row
+            row = ""
+        row = f"{row} {argument}," if row else f"    {argument},"
+    yield row
+    yield ")"
 
 
 def _explicit(contract: Contract, case: Case) -> dict[str, Any]:
@@ -158,7 +185,7 @@ def _literal(value: Any) -> str:
 
 
 def _calling(contract: Contract, case: Case, device: str, mode: str, modified: Sequence[str]) -> Iterator[str]:
-    yield f"module = {_constructor(contract, case, device)}"
+    yield from _constructor(contract, case, device)
     if device != "cpu" and "device" not in case.arguments:
         yield f'module = module.to("{device}")'
     if not case.train:
@@ -169,7 +196,7 @@ def _calling(contract: Contract, case: Case, device: str, mode: str, modified: S
         yield from _given(item, device)
     watched = [item.name for item in case.inputs if item.name in modified and item.lengths is None]
     yield from (f"{name}_before = {name}.clone()" for name in watched)
-    yield from _called(contract, case, mode)
+    yield from _called(contract, case, device, mode)
     yield from (f'print("observed:", "{n} unchanged:", torch.equal({n}, {n}_before))' for n in watched)
 
 
@@ -213,7 +240,7 @@ def _sizes(shape: Iterable[Any]) -> str:
     return ", ".join(str(int(size)) for size in shape)
 
 
-def _called(contract: Contract, case: Case, mode: str) -> Iterator[str]:
+def _called(contract: Contract, case: Case, device: str, mode: str) -> Iterator[str]:
     """The call and what came out of it, under the documented names."""
     outputs = _returned(contract, case)
     every = len(outputs) == len(contract.outputs)
@@ -227,6 +254,7 @@ def _called(contract: Contract, case: Case, mode: str) -> Iterator[str]:
         yield 'print("observed: accepted")'
     packed = contract.layout(case.layout).packed
     for position, port in enumerate(outputs):
+        where = "" if device == "cpu" else f", {port.name}.device"
         name = f"{port.name}.data" if packed and position == 0 else port.name
         yield f'print("observed: {name}", tuple({name}.shape), {name}.dtype{where})'
     if packed:

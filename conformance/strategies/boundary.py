@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from allpairspy import AllPairs
@@ -65,7 +66,7 @@ def _rows(contract: Contract, scenario: str) -> Iterator[dict[str, Any]]:
     for step in range(64):
         before = sum(map(len, choices.values()))
         try:
-            build(contract, scenario, lambda name, domain, step=step: _note(choices, name, domain, step))
+            build(contract, scenario, partial(_note, choices, step))
         except Impossible:
             continue
         if step > 4 and sum(map(len, choices.values())) == before:
@@ -78,7 +79,7 @@ def _rows(contract: Contract, scenario: str) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _note(choices: dict[str, list[Any]], name: str, domain: Domain, step: int) -> Any:
+def _note(choices: dict[str, list[Any]], step: int, name: str, domain: Domain) -> Any:
     """Remembers the edge values of a choice and answers with another one at each walk."""
     values = _edges(name, domain)
     known = choices.setdefault(name, [])

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from conformance.cases import Case, Input, Violation
@@ -61,7 +62,9 @@ def build(contract: Contract, scenario: str, pick: Pick) -> Case:
 def _construction(contract: Contract, pick: Pick) -> Case:
     dtype = pick("dtype", contract.dtypes) if contract.takes_dtype else "float32"
     arguments = _arguments(contract, None, dtype, pick)
-    positional = pick("positional", range(len(_by_position(contract)) + 1))
+    positional = 0
+    if pick("by position", (False, True)):
+        positional = pick("positional", range(1, len(_by_position(contract)) + 1))
     for argument in _by_position(contract)[:positional]:
         if argument.name not in arguments:  # by position there is no omitting what comes before
             arguments[argument.name] = {"dtype": dtype, "device": "target"}.get(argument.name, argument.default)
@@ -73,7 +76,7 @@ def _construction(contract: Contract, pick: Pick) -> Case:
 
 
 def _by_position(contract: Contract) -> list[Argument]:
-    return [a for a in contract.arguments if not a.keyword_only and not a.releases]
+    return [a for a in contract.arguments if a.by_position is not None]
 
 
 def _arguments(contract: Contract, layout: Layout | None, dtype: str, pick: Pick) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def _with_tensors(arguments: Mapping[str, Any], env: Mapping[str, Any]) -> dict[
     return {k: {"tensor": shape(v.shape)(env)} if isinstance(v, TensorOf) else v for k, v in arguments.items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _groups(call: str) -> tuple[tuple[str, ...], ...]:
     """The inputs of a call that come together: ``input, (h_0, c_0)`` has two groups."""
     tree = ast.parse(f"f({call})", mode="eval").body
@@ -190,8 +193,8 @@ def _relative(contract: Contract, layout: Layout, broken: tuple[str, int | None]
 def _input(contract: Contract, layout: Layout, port: Port, env: Mapping[str, Any], dtype: str, pick: Pick) -> Input:
     kind = port.kind(layout.name)
     packed = layout.packed == port.name
-    lengths = env["lengths"] if packed else None
-    descending = packed and all(a >= b for a, b in zip(lengths, lengths[1:], strict=False))
+    lengths: tuple[int, ...] | None = env["lengths"] if packed else None
+    descending = lengths is not None and all(a >= b for a, b in itertools.pairwise(lengths))
     return Input(
         name=port.name,
         shape=contract.shape_of(port, layout.name)(env),
@@ -241,7 +244,7 @@ def _other_shapes(old: tuple[int, ...], axis: int | None, keep: int) -> list[tup
         axis %= len(old)
         sizes = dict.fromkeys(s for s in (1, old[axis] + 1, old[axis] - 1, 2 * old[axis], 0) if s >= 0)
         return [(*old[:axis], size, *old[axis + 1 :]) for size in sizes]
-    longer = [(*old[:keep], 1, *old[keep:]), (*old, 1)]
+    longer = [(*old[:keep], 1, *old[keep:]), (*old, 1), (*old, 1, 1)]
     shorter = [old[:-1]] if len(old) > keep else []
     if not keep:
         shorter += [old[1:], ()]

@@ -74,7 +74,8 @@ def describe(module: str) -> dict[str, Any]:
         "doc": inspect.cleandoc(cls.__doc__ or ""),
         "forward": inspect.cleandoc(cls.forward.__doc__ or ""),
         "signature": [
-            [p.name, p.kind.name, None if p.default is p.empty else repr(p.default)] for p in signature.parameters.values()
+            [p.name, p.kind.name, None if p.default is p.empty else repr(p.default)]
+            for p in signature.parameters.values()
         ],
     }
 
@@ -110,11 +111,12 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None
         module = module.to(DEVICE)
     _fill(module, blobs[0], case["dtype"])
     module.train(case["train"])
-    tensors = {item["name"]: _tensor(item, blob) for item, blob in zip(case["inputs"], blobs[1:])}
+    tensors = {item["name"]: _tensor(item, blob) for item, blob in zip(case["inputs"], blobs[1:], strict=False)}
     inputs = {item["name"]: _pack(tensors[item["name"]], item) for item in case["inputs"]}
     before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-    packs = {name: _packed(value) for name, value in inputs.items() if not isinstance(value, torch.Tensor)}
-    seen["packs"] = packs
+    packs = {name: value for name, value in inputs.items() if not isinstance(value, torch.Tensor)}
+    seen["packs"] = {name: _packed(value) for name, value in packs.items()}
+    packed_before = {name: value.data.detach().clone() for name, value in packs.items()}
     args, kwargs = case["call"]
     call = torch.compile(module) if MODE == "compile" else module
     seen["phase"] = "call"
@@ -123,7 +125,11 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None
     seen["phase"] = "done"
     seen["result"] = _observed(result)
     seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
-    seen["modified"] += [name for name, value in packs.items() if _packed(inputs[name]) != value]
+    seen["modified"] += [
+        name
+        for name, value in packs.items()
+        if _packed(value) != seen["packs"][name] or not _same_bits(value.data, packed_before[name])
+    ]
 
 
 def _grad_mode() -> Any:
@@ -138,7 +144,7 @@ def _find(module: str) -> Any:
 
 
 def _construct(module: str, args: Any, kwargs: dict[str, Any]) -> torch.nn.Module:
-    return _find(module)(*[_value(v) for v in args], **{k: _value(v) for k, v in kwargs.items()})  # type: ignore[no-any-return]
+    return _find(module)(*[_value(v) for v in args], **{k: _value(v) for k, v in kwargs.items()})
 
 
 def _value(value: Any) -> Any:
@@ -158,7 +164,9 @@ def _config(module: torch.nn.Module) -> dict[str, Any]:
     """What tells two instances apart from outside: repr, plain public attributes, parameters."""
     plain = (bool, int, float, str, type(None), tuple)
     public = {k: repr(v) for k, v in vars(module).items() if k[0] != "_" and isinstance(v, plain)}
-    return {"repr": repr(module), "attributes": public, "parameters": [_described(n, p) for n, p in module.named_parameters()]}
+    tensors = [_described(n, t) for n, t in (*module.named_parameters(), *module.named_buffers())]
+    public.update((name, repr(description)) for name, *description in tensors)
+    return {"repr": repr(module), "attributes": public, "parameters": tensors}
 
 
 def _described(name: str, tensor: torch.Tensor) -> list[Any]:
@@ -228,7 +236,7 @@ def _observed(value: Any) -> dict[str, Any]:
 def _packed(value: Any) -> dict[str, Any]:
     """A packed sequence: its data described, its index tensors in full."""
     data = value.data
-    described = {"shape": tuple(data.shape), "dtype": _dtype(data), "device": str(data.device)}
+    described: dict[str, Any] = {"shape": tuple(data.shape), "dtype": _dtype(data), "device": str(data.device)}
     for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):
         indices = getattr(value, name)
         readable = indices is not None and indices.device.type != "meta"
@@ -262,7 +270,7 @@ def _first_line(error: BaseException) -> str:
 
 def serve(channel: Any) -> None:
     """Answers requests ``(name, JSON, blobs)`` one by one until the other side closes the channel."""
-    handlers = {"hello": hello, "describe": describe, "run": run}
+    handlers: dict[str, Any] = {"hello": hello, "describe": describe, "run": run}
     for name, arguments, blobs in channel:
         try:
             answer = handlers[name](*json.loads(arguments), *([blobs] if name == "run" else []))

@@ -94,7 +94,9 @@ class Target:
             outcome = {"status": "crashed", "message": self._cause_of_death(error)}
         else:
             if "broken" in answer:
-                raise RuntimeError(f"the agent in {self.spec.text} failed; this is a defect of the suite:\n{answer['broken']}")
+                raise RuntimeError(
+                    f"the agent in {self.spec.text} failed; this is a defect of the suite:\n{answer['broken']}"
+                )
             return answer
         self.close()
         self.restarts += 1

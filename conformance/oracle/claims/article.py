@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.oracle.claims.call import output
 from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement
+from conformance.oracle.claims.constructor import by_keyword
 from conformance.oracle.contract import Contract, Statement
 from conformance.oracle.expression import shape
 
@@ -38,7 +39,7 @@ def _check(contract: Contract, statement: Statement) -> Any:
 
 
 def _default(statement: Statement, name: str, e: Evidence) -> Judgement:
-    if not e.ok or not e.case.twin or name in e.case.arguments:
+    if not e.ok or not by_keyword(e) or not e.case.twin or name in e.case.arguments:
         return False
     documented = e.contract.argument(name).default
     observed = e.seen["config"]["attributes"].get(name, repr(documented))

@@ -16,7 +16,9 @@ def claims(contract: Contract) -> Iterator[Claim]:
     """The claims exercised by calling, one set a layout."""
     for layout in contract.layouts:
         make = partial(_claim, contract, layout)
-        shapes = ", ".join(f"{p.name} {p.by_layout[layout.name]}" for p in contract.inputs if layout.name in p.by_layout)
+        shapes = ", ".join(
+            f"{p.name} {p.by_layout[layout.name]}" for p in contract.inputs if layout.name in p.by_layout
+        )
         yield make("accepts", f"a call with {shapes} is accepted", "Inputs", _accepts)
         yield make("result.nesting", f"the call returns {contract.returns}", "Outputs", _nesting)
         yield make("inputs.unmodified", "the call does not modify what it is given", "Inputs", _unmodified)
@@ -48,7 +50,9 @@ def _of_output(make: Any, port: Port, layout: Layout) -> Iterator[Claim]:
 def _claim(
     contract: Contract, layout: Layout, name: str, statement: str, source: str, check: Any, formula: str | None = None
 ) -> Claim:
-    return Claim(f"{contract.prefix}.{name}.{layout.name}", contract.module, layout.name, statement, source, check, formula)
+    return Claim(
+        f"{contract.prefix}.{name}.{layout.name}", contract.module, layout.name, statement, source, check, formula
+    )
 
 
 def _accepts(e: Evidence) -> Judgement:

@@ -22,7 +22,7 @@ def claims(contract: Contract) -> Iterator[Claim]:
     for argument in contract.arguments:
         if argument.default is not REQUIRED:
             yield make(f"argument.{argument.name}.default", f"{argument.name} defaults to {argument.default!r}",
-                       f"Args: {argument.name}", partial(_default, argument))  # fmt: skip
+                       f"Args: {argument.name}", partial(_default, argument), releases=argument.releases)  # fmt: skip
     if contract.takes_dtype:
         yield make("parameters.dtype", "dtype reaches every parameter", "signature: dtype", _dtype)
         yield make("parameters.device", "device reaches every parameter", "signature: device", _device)
@@ -32,24 +32,33 @@ def claims(contract: Contract) -> Iterator[Claim]:
         yield make("parameters.learnable", "every documented parameter is learnable", "Attributes", _learnable)
     for parameter in contract.parameters:
         yield make(f"{parameter.label}.shape", f"{parameter.name} has shape {parameter.shape}", "Attributes",
-                   partial(_shape, parameter), parameter.shape)  # fmt: skip
+                   partial(_shape, parameter), parameter.shape, parameter.releases)  # fmt: skip
         if parameter.when != "True":
-            yield make(f"{parameter.label}.presence", f"{parameter.name} is present where {parameter.when}, else absent",
-                       "Attributes", partial(_presence, parameter))  # fmt: skip
+            yield make(f"{parameter.label}.presence", f"{parameter.name} is there where {parameter.when}, else not",
+                       "Attributes", partial(_presence, parameter), releases=parameter.releases)  # fmt: skip
 
 
-def _claim(contract: Contract, name: str, statement: str, source: str, check: Any, formula: str | None = None) -> Claim:
-    return Claim(f"{contract.prefix}.{name}", contract.module, "constructor", statement, source, check, formula)
+def _claim(
+    contract: Contract, name: str, statement: str, source: str, check: Any, formula: str | None = None, releases: str = ""
+) -> Claim:
+    full = f"{contract.prefix}.{name}"
+    return Claim(full, contract.module, "constructor", statement, source, check, formula, releases or ">=2.0")
+
+
+def by_keyword(e: Evidence) -> bool:
+    """Whether the optional arguments were passed by keyword. What goes wrong by position is one claim's affair, so
+    that a misplaced argument is not reported once more for each of its consequences."""
+    return e.case.positional <= sum(argument.default is REQUIRED for argument in e.contract.arguments)
 
 
 def _accepts(e: Evidence) -> Judgement:
-    if e.case.positional:
+    if not by_keyword(e):
         return False
     return e.ok or Failure("the documented arguments are accepted", happened(e.seen), severity_of(e.seen))
 
 
 def _positional(e: Evidence) -> Judgement:
-    if not e.case.positional:
+    if by_keyword(e):
         return False
     if not e.ok:
         return Failure("accepted by position as by keyword", happened(e.seen), severity_of(e.seen))
@@ -74,21 +83,23 @@ def _difference(of: Any, other: Any) -> str:
     return str(of)
 
 
+def _made(e: Evidence) -> bool:
+    return e.ok and by_keyword(e)
+
+
 def _default(argument: Argument, e: Evidence) -> Judgement:
     """Omitting the argument must be passing its documented default, in all that can be seen of the module."""
-    if not e.ok or not e.case.twin or argument.name in e.case.arguments:
+    if not _made(e) or not e.case.twin or argument.name in e.case.arguments:
         return False
-    one, two = e.seen["config"], e.seen["twin"]
+    one, two = e.seen["config"]["attributes"], e.seen["twin"]["attributes"]
     name = argument.name
-    if one["attributes"].get(name) != two["attributes"].get(name):
-        return Failure(f"{name}={two['attributes'].get(name)}", f"{name}={one['attributes'].get(name)}", "silent")
-    if _others_omitted(e) == {name}:
-        return _same_configuration(e)
-    return True
-
-
-def _others_omitted(e: Evidence) -> set[str]:
-    return {a.name for a in e.contract.arguments if a.default is not REQUIRED} - set(e.case.arguments)
+    if name in one or name in two:
+        same = one.get(name) == two.get(name)
+        return same or Failure(f"{name}={two.get(name)}", f"{name}={one.get(name)}", "silent")
+    # Nothing is named after this argument: its default shows in the rest, unless another argument is to blame for that.
+    if any(one.get(a.name) != two.get(a.name) for a in e.contract.arguments if a.name not in e.case.arguments):
+        return False
+    return _same_configuration(e)
 
 
 def _all(e: Evidence) -> list[Any]:
@@ -96,14 +107,14 @@ def _all(e: Evidence) -> list[Any]:
 
 
 def _dtype(e: Evidence) -> Judgement:
-    if not e.ok or not _all(e):
+    if not _made(e) or not _all(e):
         return False
     wrong = [f"{name} is {dtype}" for name, _, dtype, _, _ in e.seen["parameters"] if dtype != e.case.dtype]
     return not wrong or Failure(f"every parameter is {e.case.dtype}", ", ".join(wrong), "silent")
 
 
 def _device(e: Evidence) -> Judgement:
-    if not e.ok or not _all(e):
+    if not _made(e) or not _all(e):
         return False
     device = e.device if "device" in e.case.arguments else "cpu"
     wrong = [f"{name} is on {where}" for name, _, _, where, _ in _all(e) if not on_device(where, device)]
@@ -116,7 +127,7 @@ def on_device(observed: str, asked: str) -> bool:
 
 
 def _names(e: Evidence) -> Judgement:
-    if not e.ok:
+    if not _made(e):
         return False
     expected = set(e.contract.expected_parameters(e.env))
     found = {name for name, *_ in _all(e)} - _UNDOCUMENTED_BUFFERS
@@ -132,14 +143,16 @@ _UNDOCUMENTED_BUFFERS = {"num_batches_tracked"}
 
 
 def _learnable(e: Evidence) -> Judgement:
-    if not e.ok:
+    if not _made(e):
         return False
     expected = {n for n, (parameter, _) in e.contract.expected_parameters(e.env).items() if not parameter.buffer}
     learnable = {name: flag for name, *_, flag in e.seen["parameters"]}
     if not (present := sorted(expected & learnable.keys())):
         return False
     wrong = [name for name in present if not learnable[name]]
-    return not wrong or Failure("every parameter is an nn.Parameter that requires a gradient", f"not: {', '.join(wrong)}")
+    return not wrong or Failure(
+        "every parameter is an nn.Parameter that requires a gradient", f"not: {', '.join(wrong)}"
+    )
 
 
 def _of(parameter: Parameter, e: Evidence) -> dict[str, tuple[int, ...]]:
@@ -150,7 +163,7 @@ def _of(parameter: Parameter, e: Evidence) -> dict[str, tuple[int, ...]]:
 
 def _shape(parameter: Parameter, e: Evidence) -> Judgement:
     expected = _of(parameter, e)
-    if not e.ok or not expected:
+    if not _made(e) or not expected:
         return False
     found = {name: tuple(shape) for name, shape, *_ in _all(e)}
     wrong = [f"{n} {found[n]} instead of {s}" for n, s in expected.items() if n in found and found[n] != s]
@@ -160,7 +173,7 @@ def _shape(parameter: Parameter, e: Evidence) -> Judgement:
 
 
 def _presence(parameter: Parameter, e: Evidence) -> Judgement:
-    if not e.ok:
+    if not _made(e):
         return False
     expected = set(_of(parameter, e))
     pattern = parameter.name.partition("{k}")

@@ -1,4 +1,4 @@
-"""What a page excludes: a shape that no documented layout admits gives a Python error, never silence or a dead process."""
+"""What a page excludes: a shape that no layout admits gives a Python error, never silence or a dead process."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ def claims(contract: Contract) -> Iterator[Claim]:
 
 
 def breakable(contract: Contract, layout: Layout, port: Port) -> list[int | None]:
-    """The axes whose size something else fixes (the configuration, or another input), and None for the rank."""
+    """The axes whose size something else fixes (the configuration, or another input), and None for the rank.
+
+    The axes of a packed input that its own lengths fix are left out: packing them wrongly is not the module's affair.
+    """
     text = shape(port.by_layout[layout.name])
     others = _symbols_of_others(contract, layout, port)
     starred = next((index for index, (star, _) in enumerate(text.parts) if star), len(text.parts))
+    own = frozenset(layout.binds) if layout.packed == port.name else frozenset()
     pinned: list[int | None] = [
         index if index < starred else index - len(text.parts)  # behind a star, axes are counted from the end
         for index, (star, part) in enumerate(text.parts)
-        if not star and part.names and part.names <= contract.configured | others
+        if not star and part.names and part.names <= (contract.configured | others) - own
     ]
     ranked = not any(star for star, _ in text.parts)
     return [*pinned, None] if ranked else pinned

@@ -22,7 +22,7 @@ MultiheadAttention = Contract(
         Argument("dtype", default=None),
     ),
     layouts=(
-        Layout("unbatched"),
+        Layout("unbatched", words="unbatched"),
         Layout("time_first", when="not batch_first"),
         Layout("batch_first", when="batch_first"),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Layout, Parameter, Port, Size
+from conformance.oracle.contract import Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
 
 # Below four pixels a reflected or wrapped border can be wider than the image, of which the page says nothing.
 _PIXELS = Size((4, 5, 6, 7, 9))
@@ -51,6 +51,11 @@ Conv2d = Contract(
         "H_out": _out(0, "H_in"),
         "W_out": _out(1, "W_in"),
     },
+    # Of 'valid' and 'same' a note speaks, in words.
+    formulas=(
+        Formula("H_out", given="padding not in ('same', 'valid')"),
+        Formula("W_out", given="padding not in ('same', 'valid')"),
+    ),
     parameters=(
         Parameter("weight", "(out_channels, in_channels // groups, kernel[0], kernel[1])"),
         Parameter("bias", "(out_channels,)", when="bias"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Layout, Parameter, Port, Size
+from conformance.oracle.contract import Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
 
 Embedding = Contract(
     module="torch.nn.Embedding",
@@ -14,8 +14,8 @@ Embedding = Contract(
         Argument("norm_type", (2.0, 1.0), default=2.0),
         Argument("scale_grad_by_freq", (False, True), default=False),
         Argument("sparse", (False, True), default=False),
-        Argument("device", default=None, keyword_only=True),
-        Argument("dtype", default=None, keyword_only=True),
+        Argument("device", default=None, by_position=None),
+        Argument("dtype", default=None, by_position=None),
     ),
     layouts=(Layout("any_shape"),),
     inputs=(Port("input", {"any_shape": "(*S)"}, dtype="index", below="num_embeddings"),),
@@ -24,6 +24,7 @@ Embedding = Contract(
     returns="output",
     sizes={"S": Size(((1,), (), (3,), (0,), (2, 3), (2, 1, 3)))},
     where={"H": "embedding_dim"},
+    formulas=(Formula("H"),),
     parameters=(Parameter("weight", "(num_embeddings, embedding_dim)"),),
     examples=(
         Example("nn.Embedding(10, 3)(torch.LongTensor([[1, 2, 4, 5], [4, 3, 2, 9]]))",

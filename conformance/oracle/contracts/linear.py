@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Layout, Parameter, Port, Size
+from conformance.oracle.contract import Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
 
 Linear = Contract(
     module="torch.nn.Linear",
@@ -20,6 +20,7 @@ Linear = Contract(
     returns="output",
     sizes={"S": Size(((), (1,), (3,), (0,), (2, 3), (4, 1, 2), (1, 2, 1, 3)))},
     where={"H_in": "in_features", "H_out": "out_features"},
+    formulas=(Formula("H_in"), Formula("H_out")),
     parameters=(
         Parameter("weight", "(out_features, in_features)"),
         Parameter("bias", "(out_features,)", when="bias"),

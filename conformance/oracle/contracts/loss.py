@@ -19,9 +19,12 @@ CrossEntropyLoss = Contract(
         Argument("label_smoothing", (0.0, 0.1, 1.0), default=0.0),
     ),
     layouts=(
-        *(Layout(f"{kind}_indices") for kind in _KINDS),
+        *(Layout(f"{kind}_indices", words="class indices") for kind in _KINDS),
         # "ignore_index is only applicable when the target contains class indices"
-        *(Layout(f"{kind}_probabilities", when="ignore_index == -100") for kind in _KINDS),
+        *(
+            Layout(f"{kind}_probabilities", when="ignore_index == -100", words="class probabilities")
+            for kind in _KINDS
+        ),
     ),
     inputs=(
         Port("input", {f"{kind}_indices {kind}_probabilities": _INPUT[kind] for kind in _KINDS}),
@@ -33,7 +36,7 @@ CrossEntropyLoss = Contract(
         "unbatched_indices unbatched_probabilities": "()",
         "batched_indices batched_probabilities": "(*batch_losses)",
         "k_dimensional_indices k_dimensional_probabilities": "(*all_losses)",
-    }),),
+    }, aliases=("output",)),),
     call="input, target",
     returns="loss",
     sizes={"N": Size((1, 2, 3)), "C": Size((1, 2, 5)), "d": Size(((1,), (2,), (2, 3)))},

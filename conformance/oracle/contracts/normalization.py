@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Layout, Parameter, Port, Size
+from conformance.oracle.contract import NEVER, Argument, Contract, Example, Layout, Parameter, Port, Size
 
 BatchNorm1d = Contract(
     module="torch.nn.BatchNorm1d",
@@ -14,7 +14,7 @@ BatchNorm1d = Contract(
         Argument("track_running_stats", (True, False), default=True),
         Argument("device", default=None),
         Argument("dtype", default=None),
-        Argument("bias", (True, False), default=True, keyword_only=True, releases=">=2.12"),
+        Argument("bias", (True, False), default=True, by_position=None, releases=">=2.12"),
     ),
     layouts=(Layout("without_length"), Layout("with_length")),
     inputs=(Port("input", {"without_length": "(N, C)", "with_length": "(N, C, L)"}),),
@@ -29,6 +29,8 @@ BatchNorm1d = Contract(
         Parameter("running_mean", "(C,)", when="track_running_stats", buffer=True),
         Parameter("running_var", "(C,)", when="track_running_stats", buffer=True),
     ),
+    # The page names them in sentences, as "vectors of size `C`", and has no Attributes section.
+    documents=dict.fromkeys(("weight", "bias", "running_mean", "running_var"), NEVER),
     examples=(
         Example("nn.BatchNorm1d(100)(torch.randn(20, 100))", {"num_features": 100}, "without_length", {"N": 20}),
         Example("nn.BatchNorm1d(100, affine=False)(torch.randn(20, 100))", {"num_features": 100, "affine": False},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Layout, Port, Size
+from conformance.oracle.contract import NEVER, Argument, Contract, Example, Formula, Layout, Port, Size
 
 _SPAN = "L_in + 2 * padding - dilation * (kernel_size - 1) - 1"
 
@@ -42,6 +42,14 @@ MaxPool1d = Contract(
         "L_out": "windows - 1 if (windows - 1) * step >= L_in + padding else windows",
     },
     dtypes=("float32", "float64", "float16", "bfloat16"),
+    # The page's stride is a number; that it is kernel_size where none is given, the Args say.
+    formulas=(
+        Formula("windows", "L_out", "not ceil_mode and stride is not None", "L_out.floor"),
+        Formula("windows", "L_out", "ceil_mode and stride is not None", "L_out.ceil"),
+        Formula("L_out", given="stride is not None", name="L_out.last_window"),
+    ),
+    # Up to 2.7 ceil_mode and the last window are told in words; the shape of indices no page states.
+    documents={"L_out.ceil": ">=2.8", "L_out.last_window": ">=2.8", "indices": NEVER},
     examples=(
         Example("nn.MaxPool1d(3, stride=2)(torch.randn(20, 16, 50))", {"kernel_size": 3, "stride": 2}, "batched",
                 {"N": 20, "C": 16, "L_in": 50}),

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Layout, Lists, Parameter, Port, Size, Statement
+from conformance.oracle.contract import (
+    NEVER,
+    Argument,
+    Contract,
+    Example,
+    Formula,
+    Layout,
+    Lists,
+    Parameter,
+    Port,
+    Size,
+    Statement,
+)  # fmt: skip
 
 _SIZES = {
     # L from 1: no page says what an empty sequence gives. N from 0: an empty batch is a batch.
@@ -11,7 +23,7 @@ _SIZES = {
     "lengths": Size(Lists(range(1, 7), 1, 6)),
 }
 _LAYOUTS = (
-    Layout("unbatched"),
+    Layout("unbatched", words="unbatched"),
     Layout("time_first", when="not batch_first"),
     Layout("batch_first", when="batch_first"),
     Layout("packed", packed="input", binds={"N": "len(lengths)", "L": "max(lengths)"}),
@@ -38,7 +50,8 @@ _AFTER = (
     Argument("dropout", (0.0, 0.5, 1.0), default=0.0),
     Argument("bidirectional", (False, True), default=False),
 )
-_FACTORY = (Argument("device", default=None), Argument("dtype", default=None))
+# Pages before 2.3 show no signature, so the places of these two are not documented there.
+_FACTORY = (Argument("device", default=None, by_position=">=2.3"), Argument("dtype", default=None, by_position=">=2.3"))
 
 
 def _parameters(gates: int, *, projections: bool = False) -> tuple[Parameter, ...]:
@@ -60,8 +73,12 @@ def _parameters(gates: int, *, projections: bool = False) -> tuple[Parameter, ..
     return (*one_way, *reverse)
 
 
-_D = {"D": "2 if bidirectional else 1", "H_in": "input_size"}
+# The Attributes section says "num_directions" for what the Inputs section calls D.
+_D = {"D": "2 if bidirectional else 1", "H_in": "input_size", "num_directions": "D"}
 _PLAIN = {**_D, "H_out": "hidden_size"}
+_WRITTEN = (Formula("D"), Formula("H_in"), Formula("H_out"))
+_SIGNED = {"signature": ">=2.3"}  # before, the docstring had no line of arguments and Python shows *args, **kwargs
+_ONE_WAY = {f"{name}_reverse": NEVER for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
 _CONFIG = {"input_size": 10, "hidden_size": 20, "num_layers": 2}
 _WORKED = {"output": (5, 3, 20), "h_n": (2, 3, 20)}
 
@@ -113,6 +130,8 @@ RNN = Contract(
     sizes=_SIZES,
     where=_PLAIN,
     parameters=_parameters(1),
+    formulas=_WRITTEN,
+    documents={**_SIGNED, **_ONE_WAY},
     examples=_examples("RNN", "h0", ("hx",)),
     article=(
         *_said_defaults(
@@ -144,10 +163,13 @@ LSTM = Contract(
     sizes=_SIZES,
     where={**_D, "H_cell": "hidden_size", "H_out": "proj_size if proj_size > 0 else hidden_size"},
     parameters=_parameters(4, projections=True),
+    formulas=(*_WRITTEN, Formula("H_cell")),
+    documents=_SIGNED,
     examples=_examples("LSTM", "(h0, c0)", ("h_0", "c_0")),
     article=(
         *_said_defaults(
-            "num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False proj_size=0 device=None dtype=None"
+            "num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False proj_size=0 "
+            "device=None dtype=None"
         ),
         Statement("106", "h_0 and c_0 may be None", "omitted h_0", "", "batch_first"),
         Statement("110", "x is (batch_size, sequence_length, input_size)", "input", "(N, L, input_size)",
@@ -168,6 +190,8 @@ GRU = Contract(
     sizes=_SIZES,
     where=_PLAIN,
     parameters=_parameters(3),
+    formulas=_WRITTEN,
+    documents={**_SIGNED, **_ONE_WAY},
     examples=_examples("GRU", "h0", ("h_0",)),
     article=(
         *_said_defaults(

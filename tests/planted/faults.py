@@ -1,0 +1,107 @@
+"""Which planted fault each claim must catch: the table of "proven able to fail"."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from conformance.oracle.claims import Claim
+from conformance.oracle.contract import REQUIRED, Contract
+from conformance.targets import Target
+
+LIBRARY = (Path(__file__).parent / "library.py").read_text(encoding="utf-8")
+ONCE = f"import sys\nif 'planted' not in sys.modules:\n    exec({LIBRARY!r}, {{}})"
+
+
+def fault_for(claim: Claim, contract: Contract) -> str:
+    """The call that plants the fault which this claim is there to catch."""
+    module, name = contract.module, claim.id.removeprefix(f"{contract.prefix}.").removesuffix(f".{claim.scenario}")
+    where = claim.scenario
+    match name.split("."):
+        case ["constructor", "accepts"]:
+            return f"constructor_refuses({module!r})"
+        case ["constructor", "positional"]:
+            required = sum(a.default is REQUIRED for a in contract.arguments)
+            return f"position_shifted({module!r}, {required})"
+        case ["argument", argument, "default"]:
+            return f"default_changed({module!r}, {argument!r}, {_other_default(contract, argument)!r})"
+        case ["parameters", "dtype"]:
+            return f"parameter_dtype({module!r})"
+        case ["parameters", "device"]:
+            return f"parameter_device({module!r})"
+        case ["parameters", "names"]:
+            return f"parameter_extra({module!r})"
+        case ["parameters", "learnable"]:
+            return f"parameter_frozen({module!r})"
+        case ["accepts"]:
+            return f"call_refuses({module!r}, {where!r})"
+        case ["result", "nesting"]:
+            return f"nesting_changed({module!r}, {where!r})"
+        case ["inputs", "unmodified"]:
+            return f"input_modified({module!r}, {where!r})"
+        case ["output", "is_packed"]:
+            return f"output_changed({module!r}, {where!r}, (0,), 'unpacked')"
+        case ["output", "indices"]:
+            return f"output_changed({module!r}, {where!r}, (0,), 'indices')"
+        case ["example", _]:
+            return f"call_refuses_everywhere({module!r})"
+        case [_, "refuses", *_]:
+            return f"refusal_swallowed({module!r}, {where!r})"
+        case [port, "presence"] if port in {p.name for p in contract.outputs}:
+            return f"output_changed({module!r}, {where!r}, {path(contract, port)}, 'absent')"
+        case [port, ("shape" | "dtype" | "device") as how] if port in {p.name for p in contract.outputs}:
+            return f"output_changed({module!r}, {where!r}, {path(contract, port)}, {how!r})"
+        case [label, ("shape" | "presence") as how]:
+            entry = next(p for p in contract.parameters if p.label == label)
+            prefix, _, suffix = entry.name.partition("{k}")
+            whole = "" if how == "shape" else f", {entry.name.format(k=0)!r}"
+            kind = "parameter_shape" if how == "shape" else "parameter_missing"
+            return f"{kind}({module!r}, {prefix!r}, {suffix!r}{whole})"
+    raise AssertionError(f"no fault is planted for {claim.id}: a claim that cannot fail is a defect")
+
+
+def _other_default(contract: Contract, argument: str) -> object:
+    """Another value than the documented default, legal wherever possible."""
+    known = {"dtype": "torch.float64", "device": "meta", "weight": "tensor"}
+    if argument in known:
+        return known[argument]
+    entry = contract.argument(argument)
+    return next(value for value in entry.values if value != entry.default or type(value) is not type(entry.default))
+
+
+def path(contract: Contract, port: str) -> tuple[int, ...]:
+    """Where an output stands in the nesting of the result."""
+
+    def walk(node: ast.expr) -> tuple[int, ...] | None:
+        if isinstance(node, ast.Name):
+            return () if node.id == port else None
+        for index, item in enumerate(node.elts):  # type: ignore[attr-defined]
+            if (inner := walk(item)) is not None:
+                return (index, *inner)
+        return None
+
+    found = walk(ast.parse(contract.returns, mode="eval").body)
+    assert found is not None
+    return found
+
+
+@contextmanager
+def planted(target: Target, fault: str) -> Iterator[None]:
+    """The fault in the target's torch for as long as the block runs."""
+    plant = f"import planted; planted.{fault}"
+    execute(target, plant)
+    target.prelude = f"{ONCE}\n{plant}"  # a fault that kills the process is there again in the next one
+    try:
+        yield
+    finally:
+        target.prelude = ""
+        execute(target, "import planted; planted.restore()")
+
+
+def execute(target: Target, source: str) -> None:
+    """Runs source in the target's process, beside the agent that serves it; the library of faults is there first."""
+    if target._group is None:
+        target.start()
+    next(iter(target._group)).remote_exec(f"{ONCE}\n{source}").waitclose(60)

@@ -1,0 +1,69 @@
+"""Every claim has a fault that it catches, planted in the torch of the target in a part of the configuration space."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from conformance.campaign import Campaign, Plan
+from conformance.ledger import Ledger
+from conformance.oracle.claims import Claim, claims_of
+from conformance.oracle.registry import builtin
+from conformance.strategies.boundary import boundary_cases
+from conformance.targets import Target
+from tests.planted.faults import fault_for, planted
+
+CLAIMS = [
+    pytest.param(contract, claim, id=claim.id)
+    for contract in builtin()
+    for claim in claims_of(contract)
+    if claim.authority == "documentation" and claim.scenario != "documentation"
+]
+# Faults that nothing but their own claim may notice. Others have consequences: what is refused has no shape.
+ALONE = (".dtype", ".device", ".learnable", ".unmodified", ".names", ".indices")
+
+
+def broken_claims(contract, scenario: str, target: Target, random_cases: int) -> set[str]:
+    """The claims of a scenario that a campaign finds broken and that the ledger does not know."""
+    claims = [c for c in claims_of(contract) if c.scenario == scenario and c.authority == "documentation"]
+    plan = Plan(random_cases, ledger=Ledger.load(), shrink=False)
+    outcome = Campaign(contract, scenario, claims, [target], plan).run()
+    return {claim for (claim, _), tally in outcome.tallies.items() if tally.broken}
+
+
+def explained(claim: Claim) -> bool:
+    """Whether the ledger knows that torch itself breaks this claim in part of its cases."""
+    return any(fnmatchcase(claim.id, glob) for entry in Ledger.load().entries for glob in entry.claims)
+
+
+@pytest.mark.parametrize(("contract", "claim"), CLAIMS)
+def test_the_claim_catches_its_planted_fault(contract, claim: Claim, shared_target: Target):
+    with planted(shared_target, fault_for(claim, contract)):
+        broken = broken_claims(contract, claim.scenario, shared_target, 0)
+        if claim.id not in broken:
+            broken = broken_claims(contract, claim.scenario, shared_target, 300)
+    if claim.id not in broken and explained(claim):
+        pytest.xfail("the ledger knows torch's own defect here: test_the_claim_catches_torch_itself proves the claim")
+    assert claim.id in broken
+    if claim.id.removesuffix(f".{claim.scenario}").endswith(ALONE):
+        assert broken == {claim.id}
+
+
+HIDDEN = [param for param in CLAIMS if explained(param.values[1]) and ".refuses." in param.values[1].id]
+
+
+@pytest.mark.parametrize(("contract", "claim"), HIDDEN)
+def test_the_claim_catches_torch_itself(contract, claim: Claim, shared_target: Target):
+    """Without the ledger, a claim whose every failure is known breaks on the torch that it accuses."""
+    campaign = Campaign(contract, "refused", [claim], [shared_target], Plan(shrink=False))
+    port, _, what, layout = claim.id.split(".")[1:]
+    axis = None if what == "rank" else int(what.removeprefix("dim"))
+    cases = [c for c in boundary_cases(contract, "refused") if (c.layout, c.violation.port, c.violation.axis) == (layout, port, axis)]
+    assert any(campaign._execute(case) for case in cases)
+
+
+@pytest.mark.parametrize("contract", builtin(), ids=lambda c: c.prefix)
+def test_nothing_is_broken_where_no_fault_is_planted(contract, shared_target: Target):
+    scenarios = dict.fromkeys(c.scenario for c in claims_of(contract))
+    assert {s: broken_claims(contract, s, shared_target, 100) for s in scenarios} == {s: set() for s in scenarios}
