@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from contextlib import suppress
@@ -32,7 +31,7 @@ class Bench:
             TargetRecord(s.name, s.text, s.gateway, s.device, s.mode, s.required) for s in options.targets
         ]  # fmt: skip
         self.outcomes: dict[Group, Outcome] = {}
-        self._journal = Journal(Path(options.report) / f"in-flight-{worker}.json")
+        self._journal = Journal(Path(options.report) / f"in-flight-{worker}.jsonl")
         self._started = False
 
     def start(self) -> None:
@@ -74,18 +73,18 @@ def share(contract: Contract, scenario: str, cases: int) -> int:
 
 
 class Journal:
-    """The case that is about to run, on disk before it runs: a killed judge leaves the culprit behind."""
+    """The cases that are about to run, on disk before they run: a killed judge leaves the culprit behind."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: int | None = None
 
-    def note(self, case: Case) -> None:
-        """Overwrites the file with this case; no sync, since it must outlive this process and not the machine."""
+    def note(self, cases: list[Case]) -> None:
+        """Overwrites the file with these cases, one a line; no sync: it must outlive this process, not the machine."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-        text = json.dumps(case.to_json()).encode()
+        text = "\n".join(case.text for case in cases).encode()
         os.pwrite(self._file, text, 0)
         os.ftruncate(self._file, len(text))
 

@@ -1,15 +1,16 @@
 """A campaign drives one scenario of one module over all targets: one case, every claim, every target.
 
 Frozen ledger cases first, boundary cases next, then random ones. A case is executed once per target and all its claims
-are judged on the observation. When a claim breaks, Hypothesis shrinks that claim's failure alone; then the search goes
-on for what it was hiding.
+are judged on the observation. When a claim breaks, its failure alone is reduced to a minimal case; then the search
+goes on for what it was hiding.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,14 +23,17 @@ from conformance.ledger import Ledger
 from conformance.oracle.claims import Claim, Failure
 from conformance.oracle.contract import Contract, in_range
 from conformance.results import Discrepancy, Tally
-from conformance.strategies.boundary import boundary_cases
-from conformance.strategies.random import cases
+from conformance.strategies.boundary import boundary_choices
+from conformance.strategies.random import batches
+from conformance.strategies.reduce import Choices, reduce
 from conformance.targets import Target, TargetLost
 from conformance.wire import to_wire
 
+BATCH = 8  # cases a message: the way to a target and back costs as much as a small case
 CHUNK = 400  # random cases a Hypothesis run: its memory of what it tried grows with every one
-SHRINK_SECONDS = 45.0
+REDUCE_SECONDS = 45.0
 Key = tuple[str, str]  # claim id, target name
+Broken = dict[Key, tuple[Failure, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,9 @@ class Outcome:
     tallies: dict[Key, Tally]
     discrepancies: list[Discrepancy] = field(default_factory=list)
     cases: int = 0
-    seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0, "targets": 0.0, "torch": 0.0})
-
-
-class _Broken(Exception):
-    """Raised inside Hypothesis for the failure that is being looked for."""
+    seconds: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("total", "targets", "agent", "torch"), 0.0)
+    )
 
 
 class Campaign:
@@ -68,7 +70,7 @@ class Campaign:
         claims: Sequence[Claim],
         targets: Sequence[Target],
         plan: Plan,
-        journal: Callable[[Case], None] = lambda case: None,
+        journal: Callable[[list[Case]], None] = lambda cases: None,
     ) -> None:
         self.contract = contract if not plan.dtypes or scenario == "constructor" else _narrowed(contract, plan.dtypes)
         self.scenario = scenario
@@ -120,39 +122,63 @@ class Campaign:
         for entry in self.plan.ledger.frozen(self.contract.module):
             case = entry.case
             if case is not None and self.scenario == _scenario_of(case):
-                self._execute(case)
+                self._execute([case])
 
     def _boundary(self) -> None:
-        for case in boundary_cases(self.contract, self.scenario):
-            for key, failure in self._execute(case).items():
-                if key not in self._found:
-                    self._record(key, *failure, case)
-                    if self.plan.shrink:
-                        self._shrink(key, case)
+        found = boundary_choices(self.contract, self.scenario)
+        for start in range(0, len(found), BATCH):
+            self._try(found[start : start + BATCH])
 
     def _random(self) -> None:
         left, number = self.plan.random_cases, 0
         while left > 0:
+            count = min(left, CHUNK)
             before = self.outcome.cases
-            key = self._search(min(left, CHUNK), self._seed("random", number))
-            number += 1
-            done = self.outcome.cases - before
-            left -= max(done, 1)
-            if key is None and done < min(left + done, CHUNK) // 2:
+            self._generate(count, self._seed(number))
+            left, number = left - count, number + 1
+            if self.outcome.cases - before < count // 2:
                 return  # the scenario has few cases and all were tried
 
-    # -- one case ----------------------------------------------------------------------------------------------
+    def _generate(self, count: int, seed: int) -> None:
+        """Up to ``count`` cases that Hypothesis chooses. It generates only: failures are reduced by their choices."""
 
-    def _execute(self, case: Case, shrinking: bool = False) -> dict[Key, tuple[Failure, Mapping[str, Any]]]:
-        """Runs the case on every target and judges it; the failures that the ledger does not explain.
+        @hypothesis.seed(seed)
+        @settings(max_examples=max(count // BATCH, 1), database=None, deadline=None, phases=(Phase.generate,),
+                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @given(batches(self.contract, self.scenario, min(BATCH, count)))
+        def attempt(batch: list[tuple[Case, Choices]]) -> None:
+            self._try(batch)
 
-        Cases tried while shrinking are not counted: "how many of how many cases" speaks of the search alone.
+        with contextlib.suppress(hypothesis.errors.Unsatisfiable):
+            attempt()
+
+    def _try(self, batch: list[tuple[Case, Choices]]) -> None:
+        """Executes some cases; what breaks for the first time is reduced and recorded, then the search goes on for
+        what it may have been hiding."""
+        for (case, choices), broken in zip(batch, self._execute([case for case, _ in batch]), strict=True):
+            for key, (failure, seen) in broken.items():
+                if key not in self._found:
+                    self._record(key, failure, seen, case)
+                    if self.plan.shrink and choices:
+                        self._reduce(key, choices)
+
+    # -- executing ---------------------------------------------------------------------------------------------
+
+    def _execute(self, cases: list[Case], only: list[Target] | None = None) -> list[Broken]:
+        """Runs the cases on every target and judges them; for each, the failures that the ledger does not explain.
+
+        Cases run on ``only`` one target, to reduce a failure, are not counted: "how many of how many cases" speaks of
+        the search alone.
         """
-        self.journal(case)
-        self._counting = not shrinking
-        self.outcome.cases += not shrinking
-        broken: dict[Key, tuple[Failure, Mapping[str, Any]]] = {}
-        for target, seen in self._observe(case):
+        self.journal(cases)
+        self._counting = only is None
+        self.outcome.cases += len(cases) * self._counting
+        answers = self._observe(cases, only or self.targets)
+        return [self._judged(case, [(t, seen[i]) for t, seen in answers if i in seen]) for i, case in enumerate(cases)]
+
+    def _judged(self, case: Case, observed: list[tuple[Target, Mapping[str, Any]]]) -> Broken:
+        broken: Broken = {}
+        for target, seen in observed:
             found = evidence(self.contract, case, seen, target.release, target.spec.device)
             facts = {**found.env, **case.facts()}
             for claim, judgement in judge(self._spoken_of(target), found).items():
@@ -164,22 +190,28 @@ class Campaign:
         """The claims that the documentation of this target's release makes."""
         return [c for c in self.claims if self.outcome.tallies[c.id, target.spec.name].documented]
 
-    def _observe(self, case: Case) -> Iterator[tuple[Target, Mapping[str, Any]]]:
-        """Sends the case to all targets, then hears them one by one: they work side by side."""
-        asked = [t for t in self.targets if applies(self.contract, case, t.release) and not self._deadly(case, t)]
-        wires = [to_wire(self.contract.at(target.release), case) for target in asked]
-        answers = []
+    def _observe(self, cases: list[Case], targets: list[Target]) -> list[tuple[Target, dict[int, Mapping[str, Any]]]]:
+        """What happened on each target, by the position of the case. All targets work at the same time."""
+        asked: list[tuple[Target, list[int]]] = []
         started = time.perf_counter()
-        for target, (wire, blobs) in zip(asked, wires, strict=True):
-            target.send("run", wire, blobs=blobs)
-        for target in asked:
+        for target in targets:
+            places = [i for i, case in enumerate(cases) if self._runs(case, target)]
+            target.send_cases([to_wire(self.contract.at(target.release), cases[i]) for i in places])
+            asked.append((target, places))
+        answers: list[tuple[Target, dict[int, Mapping[str, Any]]]] = []
+        for target, places in asked:
             try:
-                answers.append((target, target.receive()))
+                answers.append((target, dict(zip(places, target.receive_cases(), strict=True))))
             except TargetLost:
                 self._lose(target)
         self.outcome.seconds["targets"] += time.perf_counter() - started
-        self.outcome.seconds["torch"] += sum(seen["seconds"] for _, seen in answers)
-        yield from answers
+        for seen in (seen for _, found in answers for seen in found.values()):
+            self.outcome.seconds["agent"] += seen["seconds"]
+            self.outcome.seconds["torch"] += seen.get("torch", 0.0)
+        return answers
+
+    def _runs(self, case: Case, target: Target) -> bool:
+        return applies(self.contract, case, target.release) and not self._deadly(case, target)
 
     def _deadly(self, case: Case, target: Target) -> bool:
         """Whether the ledger knows that this case kills the target, and has shown it: once is enough, each time
@@ -228,89 +260,31 @@ class Campaign:
     def _record(self, key: Key, failure: Failure, seen: Mapping[str, Any], case: Case | None) -> None:
         self._found[key] = _discrepancy(key, self.contract.module, failure, seen, case)
 
-    # -- searching ---------------------------------------------------------------------------------------------
+    # -- reducing ----------------------------------------------------------------------------------------------
 
-    def _seed(self, *parts: Any) -> int:
-        text = repr((self.plan.seed, self.contract.module, self.scenario, *parts))
+    def _seed(self, number: int) -> int:
+        text = repr((self.plan.seed, self.contract.module, self.scenario, number))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
-    def _search(self, count: int, seed: int) -> Key | None:
-        """Up to ``count`` random cases; the first unexplained failure is shrunk and recorded."""
-        search = _Search(self, None)
-        _hypothesis(search, cases(self.contract, self.scenario), count, seed)
-        return search.settle()
+    def _reduce(self, key: Key, choices: Choices) -> None:
+        """The minimal case of a failure, confirmed by running it once more."""
+        target = next(target for target in self.targets if target.spec.name == key[1])
+        deadline = time.monotonic() + REDUCE_SECONDS
+        last: dict[str, tuple[Failure, Mapping[str, Any]]] = {}
 
-    def _shrink(self, key: Key, case: Case) -> None:
-        """Looks for a smaller case of a failure that a boundary case showed; keeps the boundary case if none is met."""
-        broken = case.violation
-        fixed = {"layout": case.layout, "violation": (broken.port, broken.axis)} if broken else None
-        search = _Search(self, key)
-        _hypothesis(search, cases(self.contract, self.scenario, fixed), CHUNK // 2, self._seed("shrink", key))
-        search.settle()
+        def fails(case: Case) -> bool:
+            if time.monotonic() > deadline or target not in self.targets:
+                return False
+            broken = self._execute([case], [target])[0].get(key)
+            if broken is not None:
+                last[case.hash] = broken
+            return broken is not None
 
-
-class _Search:
-    """One Hypothesis run: raises for one failure only, remembers verdicts, and stops shrinking when time is up."""
-
-    def __init__(self, campaign: Campaign, focus: Key | None) -> None:
-        self.campaign = campaign
-        self.focus = focus
-        self.best: tuple[Case, Failure, Mapping[str, Any]] | None = None
-        self.memory: dict[str, tuple[Failure, Mapping[str, Any]] | None] = {}
-        self.deadline = 0.0
-
-    def __call__(self, case: Case) -> None:
-        if case.hash not in self.memory if self.best else True:
-            failure = self._try(case)
-            if self.best is not None or failure is not None:
-                self.memory[case.hash] = failure
-        else:
-            failure = self.memory[case.hash]
-        if failure is not None:
-            self.best = (case, *failure)
-            raise _Broken
-
-    def _try(self, case: Case) -> tuple[Failure, Mapping[str, Any]] | None:
-        if self.deadline and time.monotonic() > self.deadline:
-            return None
-        broken = self.campaign._execute(case, shrinking=self.best is not None)
-        if self.focus is None:
-            self.focus = next((key for key in broken if key not in self.campaign._found), None)
-        failure = broken.get(self.focus) if self.focus else None
-        if failure is not None and not self.deadline:
-            self.deadline = time.monotonic() + SHRINK_SECONDS
-        return failure
-
-    def settle(self) -> Key | None:
-        """Runs the smallest failing case once more and records what it shows."""
-        if self.best is None or self.focus is None:
-            return None
-        case, failure, seen = self.best
-        again = self.campaign._execute(case, shrinking=True).get(self.focus)
-        self.campaign._record(self.focus, *(again or (failure, seen)), case)
-        self.campaign._found[self.focus].reproduced = again is not None
-        return self.focus
-
-
-def _hypothesis(test: _Search, strategy: Any, count: int, seed: int) -> None:
-    @hypothesis.seed(seed)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
-    )
-    @given(strategy)
-    def attempt(case: Case) -> None:
-        test(case)
-
-    try:
-        attempt()
-    except (_Broken, hypothesis.errors.Flaky, hypothesis.errors.Unsatisfiable):
-        return  # what was found is in ``test``
+        smallest = reduce(self.contract, self.scenario, choices, fails)
+        again = self._execute([smallest], [target])[0].get(key)
+        if again or smallest.hash in last:
+            self._record(key, *(again or last[smallest.hash]), smallest)
+        self._found[key].reproduced = again is not None
 
 
 def _scenario_of(case: Case) -> str:
@@ -324,6 +298,6 @@ def _narrowed(contract: Contract, dtypes: tuple[str, ...]) -> Contract:
 def _discrepancy(
     key: Key, module: str, failure: Failure, seen: Mapping[str, Any], case: Case | None, entry: str | None = None
 ) -> Discrepancy:
-    kept = {k: v for k, v in seen.items() if k != "seconds"}
+    kept = {k: v for k, v in seen.items() if k not in ("seconds", "torch")}
     return Discrepancy(key[0], module, key[1], failure.severity, failure.expected, failure.observed,
                        case.to_json() if case else None, kept, ledger=entry)  # fmt: skip

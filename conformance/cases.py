@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 SCHEMA = 1
@@ -61,8 +62,17 @@ class Case:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with the version of its schema."""
-        data: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **asdict(self)}))
+        data: dict[str, Any] = json.loads(self.text)
         return data
+
+    @cached_property
+    def text(self) -> str:
+        """The case as JSON text."""
+        # Not dataclasses.asdict: it copies deeply, which would cost more than running a small module.
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data["inputs"] = [vars(item) for item in self.inputs]
+        data["violation"] = self.violation and vars(self.violation)
+        return json.dumps({"schema": SCHEMA, **data})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
@@ -81,7 +91,7 @@ class Case:
         except TypeError as error:
             raise CaseError(f"a case misses or misnames a field: {error}") from None
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Twelve hexadecimal digits that name the content."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))

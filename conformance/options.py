@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.campaign import Plan
 from conformance.ledger import Ledger
 from conformance.oracle.claims import Claim
 from conformance.oracle.contract import FLOATING
 from conformance.oracle.registry import select
 from conformance.targets import TargetSpec, numbered
+
+if TYPE_CHECKING:
+    from conformance.campaign import Plan
 
 # Random cases a module; boundary cases and the ledger's come on top in every profile.
 PROFILES = {"quick": 0, "pr": 2_000, "nightly": 50_000}
@@ -67,6 +69,8 @@ class Options:
     @classmethod
     def of(cls, given: Any) -> Options:
         """Checks parsed options. Raises OptionError, SpecError, ContractError or LedgerError, each with a remedy."""
+        from conformance.campaign import Plan  # late: it brings Hypothesis, which listing claims does not need
+
         cases = _cases(given.profile, given.cases)
         for dtype in given.dtypes:
             if dtype not in FLOATING:

@@ -34,8 +34,8 @@ def replay(name: str, options: Options) -> int:
             if not applies(contract, case, target.release):
                 print("  this release does not document an argument that the case passes")
                 continue
-            wire, blobs = to_wire(contract.at(target.release), case)
-            seen = target.ask("run", wire, blobs=blobs)
+            target.send_cases([to_wire(contract.at(target.release), case)])
+            seen = target.receive_cases()[0]
             broken += _show(judge(_relevant(case, options), evidence(contract, case, seen, target.release,
                                                                      target.spec.device)), seen, options)  # fmt: skip
         return 1 if broken else 0 if bench.targets else 4

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -110,7 +111,7 @@ class Run:
     timing: dict[str, Any] = field(default_factory=dict)
     footer: dict[str, Any] | None = None
 
-    @property
+    @cached_property
     def claims(self) -> dict[str, dict[str, Any]]:
         """Every selected claim by id, as the header carries it."""
         return {claim["id"]: claim for claim in self.header["claims"]}
@@ -134,7 +135,7 @@ class Run:
 
     def write(self, path: Path) -> None:
         """Writes the file beside its place, then renames it: there is never half a file."""
-        write_whole(path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in self.lines()))
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in self.lines()))
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -154,7 +155,7 @@ class Stream:
         self.write("header", {"schema": SCHEMA, **header})
 
     def write(self, kind: str, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps({"kind": kind, **line}, sort_keys=True) + "\n")
+        self._file.write(json.dumps({"kind": kind, **line}) + "\n")
 
     def close(self) -> None:
         self._file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,19 +17,24 @@ DTYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def generator(seed: int, stream: int) -> np.random.Generator:
-    """An independent stream of a case's seed: one for each input, one for the weights."""
-    return np.random.Generator(np.random.Philox(key=[seed, stream]))
+def blobs(case: Case, parameters: Sequence[tuple[int, ...]]) -> list[bytes]:
+    """The bytes of all parameters in one stream, then those of each input, in the dtypes that the case states."""
+    rng = np.random.Generator(np.random.Philox(key=case.seed))
+    arrays = [_weights(rng, case, parameters), *(_values(rng, item) for item in case.inputs)]
+    return [array.tobytes() for array in arrays]
 
 
-def values(case: Case, position: int) -> np.ndarray[Any, Any]:
-    """The array of the input at this position, in the shape and dtype that the case states."""
-    item = case.inputs[position]
-    rng = generator(case.seed, position)
+def _weights(rng: np.random.Generator, case: Case, shapes: Sequence[tuple[int, ...]]) -> np.ndarray[Any, Any]:
+    """Uniform in (-1/2, 1/2), so that no sum of a test's size saturates a gate."""
+    return (rng.random(sum(map(math.prod, shapes))) - 0.5).astype(DTYPES[case.dtype])
+
+
+def _values(rng: np.random.Generator, item: Input) -> np.ndarray[Any, Any]:
+    """The array of an input, in the shape and dtype that the case states; an expanded one repeats its first row."""
     array = _draw(rng, item)
     if item.memory == "expanded" and item.shape and item.shape[0] > 1:
         array = np.broadcast_to(array[:1], item.shape)
-    return np.ascontiguousarray(array)
+    return array
 
 
 def _draw(rng: np.random.Generator, item: Input) -> np.ndarray[Any, Any]:
@@ -40,9 +46,3 @@ def _draw(rng: np.random.Generator, item: Input) -> np.ndarray[Any, Any]:
             mask[..., 0:1] = False  # never a row in which everything is masked: its softmax is 0/0
         return mask
     return rng.standard_normal(item.shape).astype(DTYPES[item.dtype])
-
-
-def weights(case: Case, shapes: Sequence[tuple[int, ...]]) -> bytes:
-    """The values of all parameters in one stream of the case's dtype, uniform in (-1/2, 1/2)."""
-    count = sum(int(np.prod(shape)) for shape in shapes)
-    return (generator(case.seed, 1_000).random(count) - 0.5).astype(DTYPES[case.dtype]).tobytes()

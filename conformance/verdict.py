@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.oracle.claims import SEVERITIES
 from conformance.results import Run
 
 CONFORMS, KNOWN, FAILS = "CONFORMS", "CONFORMS WITH KNOWN DISCREPANCIES", "DOES NOT CONFORM"
@@ -36,6 +37,7 @@ def verdict(run: Run, interrupted: str = "") -> Verdict:
     counts = Counter(t.outcome for t in tallies)
     said = dict(sorted(counts.items()))
     broken = [d for d in run.discrepancies if d.ledger is None and not run.is_article(d.claim)]
+    broken.sort(key=lambda d: (SEVERITIES.index(d.severity), d.claim, d.target))
     if counts["failed"]:
         worst = f"; the worst: {broken[0].claim} on {broken[0].target}" if broken else ""
         return Verdict(FAILS, f"{counts['failed']} of {len(tallies)} claims are broken by discrepancies that the "

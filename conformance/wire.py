@@ -9,7 +9,8 @@ from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract
-from conformance.values import values, weights
+from conformance.values import blobs
+
 
 def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]]:
     """What the agent needs to execute the case, without knowing any contract: the contract as its release has it."""
@@ -34,7 +35,7 @@ def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]
     wire["call"] = _call(contract.call, case)
     env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
     shapes = [shape for entry, shape in contract.expected_parameters(env).values() if not entry.buffer]
-    return wire, [weights(case, shapes), *(values(case, n).tobytes() for n in range(len(case.inputs)))]
+    return wire, blobs(case, shapes)
 
 
 def _argument(name: str, value: Any, case: Case) -> Any:

@@ -306,10 +306,11 @@ def _at(contract: Contract, release: str) -> Contract:
             name: text if isinstance(text, str) else next(t for spec, t in text.items() if in_range(spec, release))
             for name, text in contract.where.items()
         }
+        later = {a.name: repr(a.default) for a in contract.arguments if not in_range(a.releases, release)}
         _RELEASED[key] = replace(
             contract,
-            arguments=tuple(a for a in contract.arguments if in_range(a.releases, release)),
+            arguments=tuple(a for a in contract.arguments if a.name not in later),
             parameters=tuple(p for p in contract.parameters if in_range(p.releases, release)),
-            where=where,
+            where={**later, **where},  # formulas may speak of an argument that is not there yet: it has its default
         )
     return _RELEASED[key]

@@ -26,7 +26,7 @@ def pair(value: Any) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "floor": math.floor, "ceil": math.ceil, "prod": math.prod, "gcd": math.gcd, "sum": sum,
+    "floor": math.floor, "ceil": math.ceil, "prod": math.prod, "sum": sum,
     "min": min, "max": max, "len": len, "pair": pair,
 }  # fmt: skip
 
@@ -37,6 +37,9 @@ _NODES = (
 )  # fmt: skip
 
 
+_GLOBALS: dict[str, Any] = {"__builtins__": {}, **FUNCTIONS}
+
+
 class Expression:
     """One formula: its text, the names it speaks of, and its two readings."""
 
@@ -44,8 +47,9 @@ class Expression:
         self.text = text.strip()
         try:
             self.tree = ast.parse(self.text, mode="eval")
-        except SyntaxError as error:
-            raise FormulaError(f"{text!r} is not a formula: {error.msg}") from None
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            reason = getattr(error, "msg", None) or str(error) or "too deeply nested"
+            raise FormulaError(f"{text!r} is not a formula: {reason}") from None
         for node in ast.walk(self.tree):
             _refuse_unknown(node, text)
         called = {node.func.id for node in ast.walk(self.tree) if isinstance(node, ast.Call)}  # type: ignore[attr-defined]
@@ -55,7 +59,7 @@ class Expression:
     def __call__(self, env: Env) -> Any:
         """The value of the formula where ``env`` gives each name a value; NameError where one is missing."""
         # The syntax tree was checked against a list of harmless nodes, so nothing but arithmetic can run here.
-        return eval(self._code, {"__builtins__": {}, **FUNCTIONS}, env)
+        return eval(self._code, _GLOBALS, env)
 
     @cached_property
     def sympy(self) -> Any:

@@ -76,7 +76,9 @@ def comparable(node: ast.expr) -> Any:
             return _element(value, index)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -comparable(operand)
-        case ast.UnaryOp(operand=operand):
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return comparable(operand)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
             return sympy.Not(truth(operand))
         case ast.BinOp(left=left, op=op, right=right):
             return _ARITHMETIC[type(op)](comparable(left), comparable(right))
@@ -90,6 +92,8 @@ def comparable(node: ast.expr) -> Any:
         case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[ast.Tuple(elts=members)]):
             found = sympy.Or(*(sympy.Eq(comparable(left), comparable(member)) for member in members))
             return found if isinstance(op, ast.In) else sympy.Not(found)
+        case ast.Call(func=ast.Name(id="min" | "max"), args=[_]):
+            return symbol(ast.unparse(node))  # the greatest of a tuple: SymPy's Max of one argument is that argument
         case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
             return _FUNCTIONS[name](*map(comparable, args))
         case _:

@@ -222,8 +222,9 @@ def _inputs(case: Case) -> list[dict[str, str]]:
             "shape": plain(item.shape),
             "dtype": item.dtype,
             "memory": item.memory,
-            "packed": "" if item.lengths is None else f"lengths {plain(item.lengths)}"
-            f"{'' if item.enforce_sorted else ', not sorted'}",
+            "packed": ""
+            if item.lengths is None
+            else f"lengths {plain(item.lengths)}{'' if item.enforce_sorted else ', not sorted'}",
         }
         for item in case.inputs
     ]
@@ -261,5 +262,6 @@ def _facts(case: Case) -> list[tuple[str, str]]:
 
 def _violated(broken: Violation) -> str:
     """What the case does on purpose that the page excludes."""
-    what = f"{broken.size} dimensions" if broken.axis is None else f"dimension {broken.axis} of size {broken.size}"
+    rank = f"{broken.size} {'dimension' if broken.size == 1 else 'dimensions'}"
+    what = rank if broken.axis is None else f"dimension {broken.axis} of size {broken.size}"
     return f"{broken.port} has {what}, which the documentation excludes"

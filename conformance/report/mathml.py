@@ -37,7 +37,7 @@ def _mathml(text: str) -> str:
     if isinstance(body, ast.IfExp):  # SymPy would write piecewise(...), and turn conditions round
         chosen, other = (_mathml(ast.unparse(part)) for part in (body.body, body.orelse))
         return f"{chosen}<mtext>\u00a0if {escape(ast.unparse(body.test))}, otherwise\u00a0</mtext>{other}"
-    written = to_mathml(text).replace("&InvisibleTimes;", "·")
+    written = to_mathml(text).replace("&InvisibleTimes;", "·").replace("<mo>-</mo>", "<mo>\u2212</mo>")
     root = ET.fromstring(f"<mrow>{_SPLIT_NAME.sub(_joined, written)}</mrow>")
     return ET.tostring(_checked(root), encoding="unicode")
 

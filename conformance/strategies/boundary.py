@@ -14,6 +14,7 @@ from conformance.cases import Case, Input
 from conformance.oracle.contract import Contract, Domain, Example, Lists
 from conformance.oracle.expression import expression
 from conformance.strategies.build import Impossible, Pick, build, violations
+from conformance.strategies.reduce import Choices, recording
 
 VARIANTS = 6
 _LENGTHS = ((1,), (2, 1), (1, 2), (3, 3), (4, 2, 3))
@@ -21,12 +22,18 @@ _LENGTHS = ((1,), (2, 1), (1, 2), (3, 3), (4, 2, 3))
 
 def boundary_cases(contract: Contract, scenario: str) -> list[Case]:
     """The documentation's examples in this scenario, then a pairwise cover of its choices; no case twice."""
-    found = [_example(contract, e) for e in contract.examples if e.layout == scenario]
+    return [case for case, _ in boundary_choices(contract, scenario)]
+
+
+def boundary_choices(contract: Contract, scenario: str) -> list[tuple[Case, Choices]]:
+    """The boundary cases, each with the choices that made it (none for an example of a page)."""
+    found: list[tuple[Case, Choices]] = [(_example(contract, e), {}) for e in contract.examples if e.layout == scenario]
     picks = _refused(contract) if scenario == "refused" else map(_pick_from, _rows(contract, scenario))
     for pick in picks:
+        made: Choices = {}
         with contextlib.suppress(Impossible):
-            found.append(build(contract, scenario, pick))
-    return list({case.hash: case for case in found}.values())
+            found.append((build(contract, scenario, recording(pick, made)), made))
+    return list({case.hash: (case, made) for case, made in found}.values())
 
 
 def _refused(contract: Contract) -> Iterator[Pick]:

@@ -1,17 +1,22 @@
-"""Random cases: Hypothesis chooses. Every choice shrinks to its first, simplest value."""
+"""Random cases: Hypothesis chooses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from hypothesis import reject
 from hypothesis import strategies as st
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract, Domain, Lists
 from conformance.strategies.build import Impossible, build
+from conformance.strategies.reduce import Choices, recording
+
+# Options with few values are drawn together, as the digits of one number: a draw costs more than a call of torch.
+# Hypothesis draws uniformly below 2**24; beyond, it prefers small numbers, which would make the last digits zero.
+_FEW = 4
+_DIGITS = st.integers(0, 2**24 - 1)
 
 
 def strategy_of(domain: Domain) -> st.SearchStrategy[Any]:
@@ -31,18 +36,36 @@ def _strategy(domain: Any, types: tuple[type, ...] | None) -> st.SearchStrategy[
     return st.sampled_from(domain)
 
 
+class _Picker:
+    """Answers the choices of one case."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.digits = 0
+        self.room = 1
+
+    def __call__(self, name: str, domain: Domain) -> Any:
+        if isinstance(domain, (Lists, range)) or len(domain) > _FEW:
+            return self.draw(strategy_of(domain))
+        if self.room < len(domain):
+            self.digits, self.room = self.draw(_DIGITS), 2**24
+        self.room //= len(domain)
+        self.digits, digit = divmod(self.digits, len(domain))
+        return domain[digit]
+
+
 @st.composite
-def cases(draw: st.DrawFn, contract: Contract, scenario: str, fixed: Mapping[str, Any] | None = None) -> Case:
-    """Documented cases of a scenario; in ``refused``, cases that no documented layout admits.
+def batches(draw: st.DrawFn, contract: Contract, scenario: str, size: int) -> list[tuple[Case, Choices]]:
+    """Up to ``size`` cases, each with the choices that made it. What Hypothesis does around an example costs as much
+    as a case does, so several cases share one."""
+    found: list[tuple[Case, Choices]] = []
+    for _ in range(size):
+        made: Choices = {}
+        with suppress(Impossible):
+            found.append((build(contract, scenario, recording(_Picker(draw), made)), made))
+    return found
 
-    ``fixed`` answers some choices beforehand, to look for a smaller case of a failure that is known already.
-    """
-    known = fixed or {}
 
-    def pick(name: str, domain: Domain) -> Any:
-        return known[name] if name in known else draw(strategy_of(domain))
-
-    try:
-        return build(contract, scenario, pick)
-    except Impossible:
-        reject()
+def cases(contract: Contract, scenario: str) -> st.SearchStrategy[Case]:
+    """Documented cases of a scenario; in ``refused``, cases that no documented layout admits."""
+    return batches(contract, scenario, 1).filter(bool).map(lambda batch: batch[0][0])

@@ -1,6 +1,7 @@
 """The agent: runs in a target's interpreter and executes cases there. The only file that imports torch.
 
-Its source is shipped by execnet, so it needs torch and the standard library, nothing of this package and no NumPy.
+Its source is shipped by execnet, so it needs torch and the standard library, nothing of this package and no NumPy, and
+it keeps to what Python 3.8 knows, the oldest that torch 2.0 runs on.
 It receives and sends plain data only: JSON text (its parser is in C, execnet's serialiser is not) and the bytes of
 tensors beside it. It knows no contract and judges nothing: it says what happened.
 """
@@ -80,9 +81,14 @@ def describe(module: str) -> dict[str, Any]:
     }
 
 
-def run(case: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
+def run(cases: list[dict[str, Any]], blobs: list[list[bytes]]) -> dict[str, Any]:
+    """Executes the cases in their order."""
+    return {"answers": list(map(_run_one, cases, blobs))}
+
+
+def _run_one(case: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
     """Constructs and calls; says what happened, phase by phase."""
-    seen: dict[str, Any] = {"status": "ok", "phase": "construct"}
+    seen: dict[str, Any] = {"status": "ok", "phase": "construct", "torch": 0.0}
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -98,20 +104,23 @@ def run(case: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
 
 
 def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None:
-    module = _construct(case["module"], case["args"], case["kwargs"])
+    with _Clock(seen):
+        module = _construct(case["module"], case["args"], case["kwargs"])
     if case["twin"] is not None:
         seen["config"] = _config(module)
-        seen["twin"] = _config(_construct(case["module"], (), case["twin"]))
-    seen["parameters"] = [_described(n, p) for n, p in module.named_parameters()]
-    seen["buffers"] = [_described(n, b) for n, b in module.named_buffers()]
+        with _Clock(seen):
+            twin = _construct(case["module"], (), case["twin"])
+        seen["twin"] = _config(twin)
     if case["call"] is None:
+        seen["parameters"] = [_described(n, p) for n, p in module.named_parameters()]
+        seen["buffers"] = [_described(n, b) for n, b in module.named_buffers()]
         return
     seen["phase"] = "prepare"
     if DEVICE != "cpu" and "device" not in case["kwargs"]:
         module = module.to(DEVICE)
     _fill(module, blobs[0], case["dtype"])
     module.train(case["train"])
-    tensors = {item["name"]: _tensor(item, blob) for item, blob in zip(case["inputs"], blobs[1:], strict=False)}
+    tensors = {item["name"]: _tensor(item, blobs[1 + place]) for place, item in enumerate(case["inputs"])}
     inputs = {item["name"]: _pack(tensors[item["name"]], item) for item in case["inputs"]}
     before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
     packs = {name: value for name, value in inputs.items() if not isinstance(value, torch.Tensor)}
@@ -120,8 +129,9 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None
     args, kwargs = case["call"]
     call = torch.compile(module) if MODE == "compile" else module
     seen["phase"] = "call"
-    with _grad_mode():
-        result = call(*[_resolve(a, inputs) for a in args], **{k: _resolve(a, inputs) for k, a in kwargs.items()})
+    args, kwargs = [_resolve(a, inputs) for a in args], {k: _resolve(a, inputs) for k, a in kwargs.items()}
+    with _Clock(seen), _grad_mode():
+        result = call(*args, **kwargs)
     seen["phase"] = "done"
     seen["result"] = _observed(result)
     seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
@@ -130,6 +140,19 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None
         for name, value in packs.items()
         if _packed(value) != seen["packs"][name] or not _same_bits(value.data, packed_before[name])
     ]
+
+
+class _Clock:
+    """Adds to ``seen["torch"]`` the seconds that torch itself takes, apart from what this agent does around it."""
+
+    def __init__(self, seen: dict[str, Any]) -> None:
+        self.seen = seen
+
+    def __enter__(self) -> None:
+        self.started = time.perf_counter()
+
+    def __exit__(self, *exception: object) -> None:
+        self.seen["torch"] += time.perf_counter() - self.started
 
 
 def _grad_mode() -> Any:

@@ -71,7 +71,7 @@ def numbered(specs: list[TargetSpec]) -> list[TargetSpec]:
 def _check_gateway(gateway: str, text: str) -> None:
     try:
         spec = execnet.XSpec(gateway)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, IndexError) as error:
         raise SpecError(f"--target {text!r}: {gateway!r} is not an execnet spec ({error}); {_HOW}") from None
     if not (spec.popen or spec.ssh or spec.socket or spec.via):
         raise SpecError(f"--target {text!r}: {gateway!r} says neither popen, ssh=, socket= nor via=; {_HOW}")

@@ -19,12 +19,16 @@ START_LIMIT = 180.0
 AGENT = Path(__file__).with_name("agent.py")
 
 
+Wired = tuple[dict[str, Any], list[bytes]]  # a case for the agent, and the bytes of its tensors
+
+
 class TargetLost(RuntimeError):
     """The target cannot be started or has no such device; the message says why."""
 
 
 class Target:
-    """One interpreter x device x mode. :meth:`send` then :meth:`receive`, so that several targets run at once."""
+    """One interpreter x device x mode. :meth:`send_cases`, then :meth:`receive_cases`, so that several targets
+    work at once."""
 
     def __init__(self, spec: TargetSpec, *, limit: float = 30.0, prelude: str = "") -> None:
         """``limit``: seconds that a case may take. ``prelude``: source that runs in the target before the agent."""
@@ -35,6 +39,7 @@ class Target:
         self.restarts = 0
         self._group: Any = None
         self._channel: Any = None
+        self._cases: list[Wired] = []
 
     def launch(self) -> None:
         """Begins to start the process and returns at once; :meth:`connect` waits for it."""
@@ -74,18 +79,43 @@ class Target:
         """The torch release without its local part, ``2.13.0``."""
         return str(self.environment["torch"]).partition("+")[0]
 
-    def send(self, request: str, *arguments: Any, blobs: list[bytes] | None = None) -> None:
-        """Hands the target a request; a process that died meanwhile is noticed by :meth:`receive`."""
+    def send_cases(self, cases: list[Wired]) -> None:
+        """Hands the target some cases, to be executed in their order; :meth:`receive_cases` hears of them."""
+        self._cases = cases
         if self._channel is None:
             self.start()
-        with contextlib.suppress(OSError):
-            self._send(request, *arguments, blobs=blobs)
+        if cases:
+            self._send("run", [wire for wire, _ in cases], blobs=[blobs for _, blobs in cases])
 
-    def _send(self, request: str, *arguments: Any, blobs: list[bytes] | None = None) -> None:
-        self._channel.send((request, json.dumps(arguments), blobs or []))
+    def receive_cases(self) -> list[dict[str, Any]]:
+        """What happened, case by case. ``crashed`` and ``hung`` are outcomes too; after them the target is a fresh
+        process. If it dies among several cases, they are run again one by one, so that the culprit is known."""
+        if not self._cases:
+            return []
+        answer = self._receive()
+        if "answers" in answer:
+            answers: list[dict[str, Any]] = answer["answers"]
+            return answers
+        if len(self._cases) == 1:
+            return [answer]
+        found = []
+        for case in self._cases:
+            self.send_cases([case])
+            found += self.receive_cases()
+        return found
 
-    def receive(self) -> dict[str, Any]:
-        """What happened. ``crashed`` and ``hung`` are outcomes too; after them the target is a fresh process."""
+    def ask(self, request: str, *arguments: Any) -> dict[str, Any]:
+        """One request and its answer."""
+        if self._channel is None:
+            self.start()
+        self._send(request, *arguments)
+        return self._receive()
+
+    def _send(self, request: str, *arguments: Any, blobs: Any = None) -> None:
+        with contextlib.suppress(OSError):  # a process that died meanwhile is noticed by receiving
+            self._channel.send((request, json.dumps(arguments), blobs or []))
+
+    def _receive(self) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = json.loads(self._channel.receive(self.limit))
         except execnet.TimeoutError:
@@ -94,22 +124,16 @@ class Target:
             outcome = {"status": "crashed", "message": self._cause_of_death(error)}
         else:
             if "broken" in answer:
-                raise RuntimeError(
-                    f"the agent in {self.spec.text} failed; this is a defect of the suite:\n{answer['broken']}"
-                )
+                raise RuntimeError(f"the agent in {self.spec.text} failed, a defect of the suite:\n{answer['broken']}")
             return answer
         self.close()
         self.restarts += 1
         return {"phase": "call", "warnings": [], "seconds": 0.0, **outcome}
 
-    def ask(self, request: str, *arguments: Any, blobs: list[bytes] | None = None) -> dict[str, Any]:
-        self.send(request, *arguments, blobs=blobs)
-        return self.receive()
-
     def _cause_of_death(self, error: Exception) -> str:
         """The signal that ended a local process; a remote one only tells that the line went dead."""
         process = _process(self._group)
-        if process is None:
+        if process is None or isinstance(error, execnet.RemoteError):  # the agent ended, its process did not
             return f"the connection ended: {_reason(error)}"
         try:
             code = process.wait(5)
@@ -131,7 +155,8 @@ class Target:
 
 
 # A user's code, or torch's, may print; nothing of it may reach the judge's terminal in the middle of a line.
-_QUIET = "import os, sys; os.environ.setdefault('PYTHONWARNINGS', 'ignore'); sys.stdout = sys.stderr"
+# (Its file descriptor 1 is no matter: execnet keeps its own stream elsewhere.) Importing torch may warn.
+_QUIET = "import sys, warnings; warnings.simplefilter('ignore'); sys.stdout = sys.stderr"
 
 
 def _process(group: Any) -> subprocess.Popen[bytes] | None:

@@ -6,6 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from conformance.cases import Case
 from conformance.report import html, junit, markdown, write_all
 from conformance.report.view import View
-from conformance.results import Run, Tally, TargetRecord, read
+from conformance.results import Discrepancy, Run, Tally, TargetRecord, read
 from tests.report.strategies import MARK, runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning")
@@ -191,3 +193,50 @@ def test_a_refuted_statement_of_the_article_leaves_the_verdict_alone():
     assert View(run).verdict.exit == 0
     assert "refuted" in html.render(run)
     assert ET.fromstring(junit.render(run).encode()).get("failures") == "0"
+
+
+def _found(number: int, module: str = "torch.nn.Linear", **fields: object) -> Discrepancy:
+    case = Case(module, "any_rank", {"out_features": 2, "in_features": number + 1}, positional=2).to_json()
+    made = {"severity": "wrong", "expected": "(1, 2)", "observed": "(2, 1)", "seen": {"status": "ok"}}
+    return Discrepancy("linear.weight.shape", module, "cpu", case=case, **{**made, **fields})
+
+
+def test_a_module_without_a_contract_is_shown_without_a_script():
+    claim = _claim("foreign.shape", module="foreign.Module")
+    found = replace(_found(1, "foreign.Module"), claim="foreign.shape")
+    run = _run(discrepancies=[found])
+    run.header["claims"].append(claim)
+    text = html.render(run)
+    assert "there is no contract for foreign.Module in this installation" in text
+    assert "in_features" in text
+
+
+def test_arguments_by_position_are_shown_in_the_order_of_the_signature():
+    assert "Linear(2, 2)" in html.render(_run(discrepancies=[_found(1)]))
+
+
+def test_the_unknown_come_first_and_then_the_severest():
+    known, wrong, crash = _found(1, ledger="entry", severity="crash"), _found(2), _found(3, severity="crash")
+    assert View(_run(discrepancies=[known, wrong, crash])).discrepancies == [crash, wrong, known]
+
+
+def test_more_discrepancies_than_anyone_reads_are_counted_instead_of_shown():
+    run = _run(discrepancies=[_found(number) for number in range(html.CARDS + 7)])
+    text = html.render(run)
+    assert text.count('<article class="card') == html.CARDS
+    assert "7 more are in the run file" in text
+    assert f"and {html.CARDS + 7 - markdown.WORST} more" in markdown.render(run)
+
+
+def test_a_known_discrepancy_passes_in_junit_and_names_its_entry():
+    tally = Tally("linear.weight.shape", "torch.nn.Linear", "constructor", "cpu", kept=3, known={"entry-7": 2})
+    root = ET.fromstring(junit.render(_run(tallies=[tally])).encode())
+    assert root.get("failures") == "0"
+    assert "entry-7 (2 cases)" in (root.findtext(".//system-out") or "")
+
+
+def test_a_failure_in_junit_carries_expected_and_observed():
+    tally = Tally("linear.weight.shape", "torch.nn.Linear", "constructor", "cpu", kept=3, broken=1)
+    failure = ET.fromstring(junit.render(_run(tallies=[tally], discrepancies=[_found(1)])).encode()).find(".//failure")
+    assert failure is not None
+    assert failure.get("message") == "expected (1, 2); observed (2, 1)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from conformance.oracle.claims import article, call, constructor, documentation, refusal
 from conformance.oracle.claims.claim import SEVERITIES, Claim, Evidence, Failure, Judgement
@@ -23,7 +23,7 @@ def claims_of(contract: Contract) -> tuple[Claim, ...]:
     return _CACHE[id(contract)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _scenarios(layouts: tuple[str, ...], refuses: bool) -> tuple[str, ...]:
     return ("documentation", "constructor", *layouts, *(("refused",) if refuses else ()))
 

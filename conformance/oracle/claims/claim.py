@@ -47,6 +47,14 @@ class Evidence:
         outputs: Mapping[str, Any] | None = self._cache["outputs"]
         return outputs
 
+    @property
+    def expected(self) -> Mapping[str, Any]:
+        """The documented parameters and buffers of this configuration, with their shapes."""
+        if "expected" not in self._cache:
+            self._cache["expected"] = self.contract.expected_parameters(self.env)
+        expected: Mapping[str, Any] = self._cache["expected"]
+        return expected
+
     _cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 

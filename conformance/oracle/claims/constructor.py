@@ -39,7 +39,13 @@ def claims(contract: Contract) -> Iterator[Claim]:
 
 
 def _claim(
-    contract: Contract, name: str, statement: str, source: str, check: Any, formula: str | None = None, releases: str = ""
+    contract: Contract,
+    name: str,
+    statement: str,
+    source: str,
+    check: Any,
+    formula: str | None = None,
+    releases: str = "",
 ) -> Claim:
     full = f"{contract.prefix}.{name}"
     return Claim(full, contract.module, "constructor", statement, source, check, formula, releases or ">=2.0")
@@ -129,7 +135,7 @@ def on_device(observed: str, asked: str) -> bool:
 def _names(e: Evidence) -> Judgement:
     if not _made(e):
         return False
-    expected = set(e.contract.expected_parameters(e.env))
+    expected = set(e.expected)
     found = {name for name, *_ in _all(e)} - _UNDOCUMENTED_BUFFERS
     if expected == found:
         return True
@@ -145,7 +151,7 @@ _UNDOCUMENTED_BUFFERS = {"num_batches_tracked"}
 def _learnable(e: Evidence) -> Judgement:
     if not _made(e):
         return False
-    expected = {n for n, (parameter, _) in e.contract.expected_parameters(e.env).items() if not parameter.buffer}
+    expected = {n for n, (parameter, _) in e.expected.items() if not parameter.buffer}
     learnable = {name: flag for name, *_, flag in e.seen["parameters"]}
     if not (present := sorted(expected & learnable.keys())):
         return False
@@ -157,7 +163,7 @@ def _learnable(e: Evidence) -> Judgement:
 
 def _of(parameter: Parameter, e: Evidence) -> dict[str, tuple[int, ...]]:
     """The documented names of this entry in this configuration, with their shapes."""
-    expected = e.contract.expected_parameters(e.env)
+    expected = e.expected
     return {name: shape for name, (entry, shape) in expected.items() if entry.name == parameter.name}
 
 

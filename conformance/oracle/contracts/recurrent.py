@@ -50,8 +50,8 @@ _AFTER = (
     Argument("dropout", (0.0, 0.5, 1.0), default=0.0),
     Argument("bidirectional", (False, True), default=False),
 )
-# Pages before 2.3 show no signature, so the places of these two are not documented there.
-_FACTORY = (Argument("device", default=None, by_position=">=2.3"), Argument("dtype", default=None, by_position=">=2.3"))
+# Pages before 2.1 show no signature, so the places of these two are not documented there.
+_FACTORY = (Argument("device", default=None, by_position=">=2.1"), Argument("dtype", default=None, by_position=">=2.1"))
 
 
 def _parameters(gates: int, *, projections: bool = False) -> tuple[Parameter, ...]:

@@ -1,0 +1,313 @@
+"""Targets: how they are written, started, and what becomes of one that dies, hangs or talks too much."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import conformance
+from conformance.cases import Case, Input
+from conformance.oracle.registry import contract_of
+from conformance.targets import SpecError, Target, TargetLost, TargetSpec, numbered, start_all
+from conformance.targets.target import _process
+from conformance.wire import to_wire
+from tests.planted.faults import execute
+
+LINEAR = contract_of("torch.nn.Linear")
+PYTHON = "/opt/torch/bin/python"
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and process ids are POSIX's")
+
+
+def case(features: int = 3) -> Case:
+    inputs = (Input("input", (2, features), "float32"),)
+    return Case(LINEAR.module, "any_rank", {"in_features": features, "out_features": 2}, inputs, {"S": (2,)})
+
+
+def executed(target: Target, *cases: Case) -> list[dict[str, Any]]:
+    target.send_cases([to_wire(LINEAR, one) for one in cases])
+    return target.receive_cases()
+
+
+def forward(target: Target, *body: str, where: str = "True") -> None:
+    """Replaces ``Linear.forward`` in the target's process by these lines, for modules of which ``where`` holds."""
+    lines = ["import ctypes, os, signal, sys, time, torch", "original = torch.nn.Linear.forward",
+             "def forward(self, input):", f"    if {where}:", *(f"        {line}" for line in body),
+             "    return original(self, input)", "torch.nn.Linear.forward = forward"]  # fmt: skip
+    execute(target, "\n".join(lines))
+
+
+def pid(target: Target) -> int:
+    process = _process(target._group)
+    assert process is not None
+    return process.pid
+
+
+def alive(number: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(number, 0)
+        return True
+    return False
+
+
+@pytest.fixture
+def short(target_python: str) -> Iterator[Target]:
+    """A target that gives a case one second and a half."""
+    target = Target(TargetSpec.parse("cpu", target_python), limit=1.5).start()
+    yield target
+    target.close()
+
+
+# -- how a target is written -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "gateway", "device", "mode"),
+    [
+        ("cpu", "cpu", f"popen//python={PYTHON}", "cpu", "eager"),
+        (" cpu ", "cpu", f"popen//python={PYTHON}", "cpu", "eager"),
+        ("cuda:1", "cuda:1", f"popen//python={PYTHON}", "cuda:1", "eager"),
+        ("cpu+compile", "cpu+compile", f"popen//python={PYTHON}", "cpu", "compile"),
+        ("cpu+eager", "cpu", f"popen//python={PYTHON}", "cpu", "eager"),
+        ("cuda:0+no_grad", "cuda:0+no_grad", f"popen//python={PYTHON}", "cuda:0", "no_grad"),
+        ("popen::cpu", "cpu", "popen", "cpu", "eager"),
+        ("popen//python=/a/b::meta+inference", "meta+inference", "popen//python=/a/b", "meta", "inference"),
+        ("ssh=gpu01//python=/x::cuda:0", "cuda:0", "ssh=gpu01//python=/x", "cuda:0", "eager"),
+        ("socket=10.0.0.1:8888::cpu", "cpu", "socket=10.0.0.1:8888", "cpu", "eager"),
+        ("popen//env:PYTHONPATH=/a::cpu", "cpu", "popen//env:PYTHONPATH=/a", "cpu", "eager"),
+    ],
+)
+def test_a_target_is_read_as_its_gateway_device_and_mode(text, name, gateway, device, mode):
+    spec = TargetSpec.parse(text, PYTHON)
+    assert (spec.name, spec.gateway, spec.device, spec.mode) == (name, gateway, device, mode)
+    assert spec.text == text.strip()
+    assert spec.required
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("", "'' is not a device; write .EXECNET-SPEC::.DEVICE.+MODE., for example cpu, cuda:1"),
+        ("CPU", "'CPU' is not a device"),
+        ("cpu:x", "'cpu:x' is not a device"),
+        ("cuda:-1", "is not a device"),
+        ("cuda:1:2", "is not a device"),
+        ("cpu cuda", "is not a device"),
+        ("popen::", "'' is not a device"),
+        ("cpu+fast", "'fast' is not a mode; the modes are eager, compile, no_grad, inference"),
+        ("cpu+", "'' is not a mode; the modes are eager"),
+        ("cpu+compile+no_grad", "is not a mode"),
+        ("::cpu", "is not an execnet spec"),
+        ("python=/a::cpu", "says neither popen, ssh=, socket= nor via="),
+        ("/usr/bin/python::cpu", "popen"),
+        ("popen//popen::cpu", "is not an execnet spec"),
+    ],
+)
+def test_nonsense_is_refused_with_what_was_passed_and_what_is_allowed(text: str, allowed: str):
+    with pytest.raises(SpecError, match=allowed) as refusal:
+        TargetSpec.parse(text, PYTHON)
+    assert f"--target {text!r}" in str(refusal.value)
+
+
+def test_without_an_interpreter_the_running_one_must_have_torch():
+    with pytest.raises(SpecError, match=r"has no torch; name one \(popen//python=/path/to/python::cpu\), pass --python"):
+        TargetSpec.parse("cpu")
+
+
+def test_targets_of_the_same_name_are_numbered_and_the_same_target_twice_is_refused():
+    specs = [TargetSpec.parse(text, PYTHON) for text in ("cpu", "popen//python=/b::cpu", "cuda", "cpu+compile")]
+    assert [spec.name for spec in numbered(specs)] == ["cpu", "cpu@2", "cuda", "cpu+compile"]
+    with pytest.raises(SpecError, match="'cpu' is given twice; name each target once"):
+        numbered([*specs, specs[0]])
+    with pytest.raises(SpecError, match="given twice"):
+        numbered([specs[0], TargetSpec.parse(f"popen//python={PYTHON}::cpu+eager")])
+
+
+# -- starting ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gateway", "reason"),
+    [
+        ("popen//python=/nowhere/python", "cannot start popen//python=/nowhere/python: .*No such file"),
+        (f"popen//python={sys.executable}", "cannot run torch: ModuleNotFoundError: No module named 'torch'"),
+        ("popen//python=/bin/false", "cannot start popen//python=/bin/false"),
+    ],
+)
+def test_a_target_that_cannot_be_had_says_why(gateway: str, reason: str):
+    with pytest.raises(TargetLost, match=reason):
+        Target(TargetSpec.parse(f"{gateway}::cpu")).start()
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "warp"])
+def test_a_device_that_is_absent_says_so(device: str, target_python: str):
+    target = Target(TargetSpec.parse(device, target_python))
+    if device == "cuda":
+        probe = [target_python, "-c", "import torch; raise SystemExit(torch.cuda.is_available())"]
+        if subprocess.run(probe, check=False, capture_output=True).returncode:
+            pytest.skip("this machine has a CUDA device and a torch that sees it")
+    with pytest.raises(TargetLost, match=f"no {device} device: "):
+        target.start()
+    assert target._group is None
+
+
+def test_of_several_targets_those_that_can_be_had_are_started(target_python: str):
+    targets = [Target(TargetSpec.parse(text, target_python)) for text in ("cpu", "popen//python=/nowhere::meta")]
+    try:
+        lost = start_all(targets)
+        assert list(lost) == ["meta"]
+        assert executed(targets[0], case())[0]["status"] == "ok"
+    finally:
+        targets[0].close()
+
+
+def test_the_environment_says_what_results_may_depend_on(shared_target: Target):
+    known = shared_target.environment
+    assert known["torch"].startswith(shared_target.release)
+    assert {"python", "platform", "device", "mode", "threads", "default_dtype", "cpu_capability"} <= known.keys()
+
+
+# -- dying and hanging -------------------------------------------------------------------------------------------------
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGFPE"])
+def test_a_case_that_kills_the_process_is_an_outcome_and_the_next_one_finds_a_fresh_process(name: str, own_target: Target):
+    before = pid(own_target)
+    forward(own_target, f"signal.raise_signal(signal.{name})")
+    seen = executed(own_target, case())[0]
+    assert (seen["status"], seen["message"]) == ("crashed", f"the process died of {name}")
+    assert own_target.restarts == 1
+    assert not alive(before)
+    assert executed(own_target, case())[0]["status"] == "ok"
+    assert pid(own_target) != before
+
+
+@posix
+def test_of_several_cases_sent_together_only_the_culprit_is_said_to_crash(own_target: Target):
+    kill = "import os, signal, torch\noriginal = torch.nn.Linear.forward\ndef forward(self, input):\n" \
+           "    if self.in_features == 4: signal.raise_signal(signal.SIGSEGV)\n" \
+           "    return original(self, input)\ntorch.nn.Linear.forward = forward"  # fmt: skip
+    execute(own_target, kill)
+    own_target.prelude = kill  # the defect is there in a fresh process too, as torch's own would be
+    found = executed(own_target, case(3), case(4), case(5), case(4), case(2))
+    assert [seen["status"] for seen in found] == ["ok", "crashed", "ok", "crashed", "ok"]
+    assert [seen.get("message") for seen in found][1] == "the process died of SIGSEGV"
+
+
+def test_a_process_that_exits_is_an_outcome_with_its_exit_code(own_target: Target):
+    forward(own_target, "os._exit(3)")
+    assert executed(own_target, case())[0]["message"] == "the process exited with 3"
+
+
+@pytest.mark.parametrize("exit", ["SystemExit(3)", "KeyboardInterrupt()"])
+def test_an_exit_that_ends_the_agent_and_not_its_process_is_an_outcome(exit: str, own_target: Target):
+    forward(own_target, f"raise {exit}")
+    started = time.monotonic()
+    seen = executed(own_target, case())[0]
+    assert seen["status"] == "crashed"
+    assert "the connection ended: " in seen["message"]
+    assert time.monotonic() - started < 4
+    assert executed(own_target, case())[0]["status"] == "ok"
+
+
+@pytest.mark.parametrize("hang", ["time.sleep(60)", "ctypes.PyDLL(None).sleep(60)", "while True: pass"])
+def test_a_case_that_hangs_is_an_outcome_within_the_limit(hang: str, short: Target):
+    before = pid(short)
+    forward(short, hang)
+    started = time.monotonic()
+    seen = executed(short, case())[0]
+    assert time.monotonic() - started < 1.5 + 2.5
+    assert (seen["status"], seen["message"]) == ("hung", "no answer within 1.5 s")
+    assert not alive(before)
+    assert executed(short, case())[0]["status"] == "ok"
+
+
+def test_a_target_killed_between_two_cases_is_noticed_and_replaced(own_target: Target):
+    executed(own_target, case())
+    os.kill(pid(own_target), signal.SIGKILL)
+    time.sleep(0.1)
+    assert executed(own_target, case())[0]["status"] == "crashed"
+    assert executed(own_target, case())[0]["status"] == "ok"
+
+
+@posix
+def test_a_target_that_cannot_be_started_again_is_lost(target_python: str, tmp_path: Path):
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{target_python}" "$@"\n')
+    python.chmod(0o755)
+    target = Target(TargetSpec.parse("cpu", str(python))).start()
+    forward(target, "os._exit(1)")
+    python.unlink()
+    assert executed(target, case())[0]["status"] == "crashed"
+    with pytest.raises(TargetLost, match="cannot start"):
+        executed(target, case())
+
+
+# -- noise and orphans -------------------------------------------------------------------------------------------------
+
+NOISE = ("print('x' * 100_000)", "os.write(1, b'noise' * 1000)", "sys.stdout.write('x'); sys.stdout.flush()",
+         "os.system('echo noise')", "ctypes.CDLL(None).puts(b'noise')", "os.closerange(0, 3)")  # fmt: skip
+
+
+@pytest.mark.parametrize("noise", NOISE, ids=lambda text: text[:16])
+def test_what_a_module_prints_does_not_disturb_the_conversation(noise: str, own_target: Target, capfd):
+    forward(own_target, noise)
+    assert [executed(own_target, case())[0]["status"] for _ in range(3)] == ["ok"] * 3
+    assert own_target.restarts == 0
+    assert "noise" not in capfd.readouterr().out
+
+
+def test_no_process_is_left_after_closing_and_closing_twice_is_safe(target_python: str):
+    targets = [Target(TargetSpec.parse("cpu", target_python)) for _ in range(2)]
+    for target in targets:
+        target.start()
+    numbers = [pid(target) for target in targets]
+    forward(targets[1], "time.sleep(60)")
+    targets[1].send_cases([to_wire(LINEAR, case())])  # and is still at it
+    for target in targets:
+        target.close()
+        target.close()
+    assert not any(map(alive, numbers))
+
+
+# -- what a target needs -----------------------------------------------------------------------------------------------
+
+
+def test_a_target_needs_neither_numpy_nor_this_package(target_python: str, own_target: Target):
+    lacks = "import importlib.util as u; raise SystemExit(any(u.find_spec(m) for m in ('numpy', 'hypothesis')))"
+    if subprocess.run([target_python, "-c", lacks], check=False, cwd="/").returncode:
+        pytest.skip("this target environment has more than torch in it; `nox -s tests` makes one that has not")
+    assert executed(own_target, case())[0]["status"] == "ok"
+    execute(own_target, "import sys; assert not {'numpy', 'conformance', 'pytest'} & set(sys.modules)")
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_only_the_agent_imports_torch_and_it_imports_nothing_else_that_is_not_pythons_own():
+    package = Path(conformance.__file__).parent
+    importing = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if "torch" in imports(path)}
+    assert importing == {"targets/agent.py"}
+    assert imports(package / "targets" / "agent.py") - set(sys.stdlib_module_names) == {"torch"}
+
+
+def test_the_agents_source_names_no_random_generator_of_torch():
+    source = (Path(conformance.__file__).parent / "targets" / "agent.py").read_text(encoding="utf-8")
+    assert not [word for word in ("rand", "randn", "randint", "manual_seed", "normal_") if f".{word}(" in source]
