@@ -216,9 +216,10 @@ class Campaign:
     def _deadly(self, case: Case, target: Target) -> bool:
         """Whether the ledger knows that this case kills the target, and has shown it: once is enough, each time
         costs a new process."""
-        shown = {d.ledger for d in self.outcome.discrepancies if d.target == target.spec.name}
-        for entry in self.plan.ledger.entries:
-            if entry.severity in ("crash", "hang") and entry.id in shown:
+        deaths = [d for d in self.outcome.discrepancies if d.severity in ("crash", "hang")]
+        shown = {d.ledger for d in deaths if d.target == target.spec.name}
+        for entry in self.plan.ledger.entries if shown else ():
+            if entry.id in shown:
                 facts = {**self.contract.environment(case.arguments, case.sizes, case.layout), **case.facts()}
                 if entry.selects(facts, target.release, target.spec.device):
                     return True
@@ -285,6 +286,7 @@ class Campaign:
         if again or smallest.hash in last:
             self._record(key, *(again or last[smallest.hash]), smallest)
         self._found[key].reproduced = again is not None
+        self.outcome.tallies[key].flaky = again is None
 
 
 def _scenario_of(case: Case) -> str:

@@ -141,7 +141,7 @@ def _conclude(claim: Claim, tally: Tally, shown: list[Any]) -> None:
     if claim.authority == "article" and tally.broken:
         pytest.xfail(f"article refuted: {shown[0].observed}")
     match tally.outcome:
-        case "failed":
+        case "failed" | "flaky":
             raise ClaimBroken(describe(claim, shown[-1]))
         case "known":
             pytest.xfail(f"known: {', '.join(sorted(tally.known))}")

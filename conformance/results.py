@@ -53,6 +53,7 @@ class Tally:
     known: dict[str, int] = field(default_factory=dict)
     lost: bool = False
     documented: bool = True
+    flaky: bool = False
 
     @property
     def exercised(self) -> int:
@@ -61,9 +62,9 @@ class Tally:
 
     @property
     def outcome(self) -> str:
-        """One word: failed, lost, known, passed, unsupported, not exercised, or not documented in that release."""
+        """One word: failed, flaky, lost, known, passed, unsupported, not exercised, or not documented in that release."""
         if self.broken:
-            return "failed"
+            return "flaky" if self.flaky else "failed"
         if self.lost:
             return "lost"
         if self.known:
@@ -142,8 +143,12 @@ def write_whole(path: Path, text: str) -> None:
     """Writes a file so that a reader sees the old one or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 class Stream:

@@ -37,7 +37,7 @@ def verdict(run: Run, interrupted: str = "") -> Verdict:
     counts = Counter(t.outcome for t in tallies)
     said = dict(sorted(counts.items()))
     broken = [d for d in run.discrepancies if d.ledger is None and not run.is_article(d.claim)]
-    broken.sort(key=lambda d: (SEVERITIES.index(d.severity), d.claim, d.target))
+    broken.sort(key=lambda d: (*SEVERITIES, d.severity).index(d.severity))
     if counts["failed"]:
         worst = f"; the worst: {broken[0].claim} on {broken[0].target}" if broken else ""
         return Verdict(FAILS, f"{counts['failed']} of {len(tallies)} claims are broken by discrepancies that the "
@@ -59,6 +59,8 @@ def _doubt(run: Run, counts: Counter[str], interrupted: str) -> str:
     for target in run.targets:
         if target.status == "lost" or (target.status == "not run" and target.required):
             return f"target {target.name} was asked for and is not there: {target.reason}"
+    if counts["flaky"]:
+        return f"{counts['flaky']} claims broke once and held when the same case was run again"
     if counts["lost"]:
         return f"{counts['lost']} claims lost their target in the middle"
     ran = {target.name for target in run.targets if target.status == "ran"}

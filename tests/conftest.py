@@ -46,7 +46,13 @@ def conformance(target_python: str, tmp_path, monkeypatch):
         if arguments and arguments[0] in ("run", "replay"):
             run += ["--python", target_python]
         return subprocess.run(
-            run, cwd=tmp_path, capture_output=True, text=True, timeout=600, env={**os.environ, **environment}, check=False
+            run,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env={**os.environ, **environment},
+            check=False,
         )
 
     return call

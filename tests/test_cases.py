@@ -196,7 +196,9 @@ def test_bfloat16_is_the_upper_half_of_a_float32(seed: int):
     upper = narrow.view(np.uint16).astype(np.uint32) << 16
     assert (upper.view(np.float32) == narrow.astype(np.float32)).all()
     wide = array(Input("input", (32,), "float64"), seed=seed)[0]
-    assert (np.abs(upper.view(np.float32) - wide) <= np.abs(wide) * float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps)).all()
+    assert (
+        np.abs(upper.view(np.float32) - wide) <= np.abs(wide) * float(ml_dtypes.finfo(ml_dtypes.bfloat16).eps)
+    ).all()
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=3), st.integers(0, 99))

@@ -43,7 +43,9 @@ def spells_a_truth(node: Any) -> bool:
 
 def counted(relation: Any) -> Any:
     """``reduce is not False`` where False is the number 0, as in Python."""
-    return relation.func(*(sympy.Integer(a == sympy.true) if a in (sympy.true, sympy.false) else a for a in relation.args))
+    return relation.func(
+        *(sympy.Integer(a == sympy.true) if a in (sympy.true, sympy.false) else a for a in relation.args)
+    )
 
 
 def symbolic(formula: Any, env: dict[str, Any]) -> Any:

@@ -59,7 +59,11 @@ def test_the_claim_catches_torch_itself(contract, claim: Claim, shared_target: T
     campaign = Campaign(contract, "refused", [claim], [shared_target], Plan(shrink=False))
     port, _, what, layout = claim.id.split(".")[1:]
     axis = None if what == "rank" else int(what.removeprefix("dim"))
-    cases = [c for c in boundary_cases(contract, "refused") if (c.layout, c.violation.port, c.violation.axis) == (layout, port, axis)]
+    cases = [
+        c
+        for c in boundary_cases(contract, "refused")
+        if (c.layout, c.violation.port, c.violation.axis) == (layout, port, axis)
+    ]
     assert any(campaign._execute(case) for case in cases)
 
 

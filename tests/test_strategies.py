@@ -69,7 +69,6 @@ def fitting(contract: Contract, case: Case) -> bool:
     )
 
 
-
 # -- documented cases --------------------------------------------------------------------------------------------------
 
 
@@ -179,6 +178,14 @@ def test_sizes_of_one_are_tried_and_of_zero_where_they_are_documented(contract: 
         used = {case.sizes[name] for case in found if name in case.sizes}
         assert {min(size.values), max(size.values)} <= used, name
         assert used & {0, 1} == {0, 1} & set(size.values), name
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_shapes_without_elements_are_tried_where_they_are_documented(contract: Contract):
+    found = [case for layout in contract.layout_names for case in boundary_cases(contract, layout)]
+    for name, size in contract.sizes.items():
+        empty = [] if isinstance(size.values, Lists) else [v for v in size.values if isinstance(v, tuple) and 0 in v]
+        assert set(empty) <= {case.sizes.get(name) for case in found}, name
 
 
 def test_recurrent_modules_are_called_with_one_step_one_sequence_and_an_empty_batch():

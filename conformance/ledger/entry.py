@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -83,15 +83,27 @@ def read_entry(path: Path) -> Entry:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LedgerError(f"{path}: {error}; an entry is a TOML file, see conformance/ledger/entries") from None
     try:
-        entry = Entry(**{**data, "claims": tuple(data.get("claims", ())), "case": _case(data.get("case"))})
+        _check_types(data, path)
+        entry = Entry(**{name: _value(name, value) for name, value in data.items()})
     except (TypeError, CaseError) as error:
         raise LedgerError(f"{path}: {error}") from None
     _check(entry, path)
     return entry
 
 
-def _case(data: Mapping[str, Any] | None) -> Case | None:
-    return None if data is None else Case.from_json(_nulls(data))
+def _check_types(data: Mapping[str, Any], path: Path) -> None:
+    """A single glob instead of a list would be read letter by letter, and its ``*`` would explain everything."""
+    for name, value in data.items():
+        wanted = {"claims": list, "case": dict}.get(name, str)
+        if not isinstance(value, wanted) or (wanted is list and not all(isinstance(item, str) for item in value)):
+            said = {list: "a list of strings", dict: "a table", str: "a string"}[wanted]
+            raise LedgerError(f"{path}: {name} is {value!r}; it must be {said}")
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "case":
+        return Case.from_json(_nulls(value))
+    return tuple(value) if name == "claims" else value
 
 
 def _nulls(value: Any) -> Any:
@@ -110,7 +122,10 @@ def _check(entry: Entry, path: Path) -> None:
         raise LedgerError(f"{path}: kind is {entry.kind!r}; it must be one of {', '.join(KINDS)}")
     if entry.severity not in SEVERITIES:
         raise LedgerError(f"{path}: severity is {entry.severity!r}; it must be one of {', '.join(SEVERITIES)}")
-    try:
-        _ = entry.selector, entry.range, re.compile(entry.observed), expression(entry.shape or "0")
-    except (FormulaError, InvalidSpecifier, re.error) as error:
-        raise LedgerError(f"{path}: {error}") from None
+    readers: dict[str, Callable[[str], Any]] = {"when": expression, "releases": SpecifierSet, "observed": re.compile,
+                                               "shape": expression}  # fmt: skip
+    for name, read in readers.items():
+        try:
+            read(getattr(entry, name) or ("0" if name == "shape" else ""))
+        except (FormulaError, InvalidSpecifier, re.error) as error:
+            raise LedgerError(f"{path}: {name}: {error}") from None

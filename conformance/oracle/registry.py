@@ -38,7 +38,10 @@ def from_file(path: str) -> tuple[Contract, ...]:
     if spec is None or spec.loader is None:
         raise ContractError(f"--contracts {path!r} is not a Python file; pass a .py file that defines CONTRACTS")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file may raise
+        raise ContractError(f"--contracts {path!r} cannot be loaded: {type(error).__name__}: {error}") from error
     return _checked(getattr(module, "CONTRACTS", None), path)
 
 

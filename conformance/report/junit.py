@@ -10,7 +10,7 @@ from conformance.report.view import View, printable
 from conformance.results import Discrepancy, Run, TargetRecord
 
 ARTICLE = "article (a second source, not part of the verdict)"
-_ENDS = {"failed": "failures", "lost": "errors"}
+_ENDS = {"failed": "failures", "flaky": "failures", "lost": "errors"}
 
 
 def render(run: Run) -> str:
@@ -49,7 +49,7 @@ def _case(suite: ET.Element, view: View, claim: Mapping[str, Any], target: Targe
     for name, value in pairs.items():
         _property(properties, name, str(value))
     found = [d for d in view.run.discrepancies if (d.claim, d.target) == (claim["id"], target.name)] if (
-        outcome in ("failed", "known")
+        outcome in ("failed", "flaky", "known")
     ) else []  # fmt: skip
     if claim.get("authority") == "article":
         _statement(case, outcome, found, target)
@@ -62,7 +62,7 @@ def _end(
 ) -> None:
     """What the test case came to. What is known passes and says by which entry of the ledger."""
     match outcome:
-        case "failed":
+        case "failed" | "flaky":
             unknown = [d for d in found if d.ledger is None]
             failure = _add(case, "failure", type=_severity(unknown), message=_message(unknown))
             failure.text = printable("\n\n".join([str(claim.get("statement", "")), *map(_told, unknown)]))
@@ -92,6 +92,7 @@ def _skipped(outcome: str, target: TargetRecord) -> str:
     return {
         "not exercised": "not exercised: no case said anything about the claim",
         "unsupported": "unsupported: the target lacks the operation for the dtype",
+        "not documented": "not documented: the pages of this release do not make the claim",
         "no result": "no result in the run file",
     }.get(outcome, outcome)
 

@@ -16,12 +16,14 @@ from conformance.verdict import CONFORMS, FAILS, INCONCLUSIVE, KNOWN, NOTHING, V
 # Every status is a word and a symbol, so that no one needs its colour.
 SYMBOLS = {
     "passed": "✓", "known": "◆", "failed": "✗", "lost": "‡", "not exercised": "○", "no result": "…",
-    "unsupported": "\u2013", "not run": "⊘", "holds": "✓", "refuted": "✗",
+    "unsupported": "\u2013", "not documented": "\u2013", "flaky": "?", "not run": "⊘", "holds": "✓", "refuted": "✗",
     "truncated": "!", "inconclusive": "?", "not reproduced": "?", "restarted": "↻",
     CONFORMS: "✓", KNOWN: "◆", FAILS: "✗", INCONCLUSIVE: "?", NOTHING: "○",
 }  # fmt: skip
 # The worst first: a cell is called after the worst that is in it.
-OUTCOMES = ("failed", "lost", "not run", "known", "no result", "not exercised", "unsupported", "passed")
+OUTCOMES = (
+    "failed", "flaky", "lost", "not run", "known", "no result", "not exercised", "unsupported", "not documented", "passed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Cell:
     @property
     def word(self) -> str:
         """The outcome that the cell is called after."""
-        if self.counts.get("passed") and self.worst in ("not exercised", "unsupported"):
+        if self.counts.get("passed") and self.worst in ("not exercised", "unsupported", "not documented"):
             return "passed"
         return self.worst
 
@@ -188,6 +190,7 @@ _SAID = {
     "lost": "The target was lost in the middle of",
     "no result": "Without any result in the run file",
     "not exercised": "Exercised by no case, so that nothing is known about them",
+    "flaky": "Broken once, and kept when the same case was run again",
     "unsupported": "The target says plainly that it lacks the operation for the dtype",
 }
 

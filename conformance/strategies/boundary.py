@@ -101,7 +101,8 @@ def _edges(name: str, domain: Domain) -> list[Any]:
         return [0]
     values = list(domain)
     if name.startswith("size ") or all(type(v) is int for v in values):
-        return list(dict.fromkeys([*values[:3], min(values), max(values)]))
+        empty = [value for value in values if isinstance(value, tuple) and 0 in value]
+        return list(dict.fromkeys([*values[:3], min(values), max(values), *empty]))
     return values
 
 

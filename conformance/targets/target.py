@@ -89,20 +89,23 @@ class Target:
 
     def receive_cases(self) -> list[dict[str, Any]]:
         """What happened, case by case. ``crashed`` and ``hung`` are outcomes too; after them the target is a fresh
-        process. If it dies among several cases, they are run again one by one, so that the culprit is known."""
-        if not self._cases:
-            return []
-        answer = self._receive()
-        if "answers" in answer:
-            answers: list[dict[str, Any]] = answer["answers"]
-            return answers
-        if len(self._cases) == 1:
-            return [answer]
-        found = []
-        for case in self._cases:
+        process. A death is blamed on a case only if it repeats with that case alone in a fresh process: memory that one
+        case corrupts may kill the process in the middle of another."""
+        answer = self._receive() if self._cases else {"answers": []}
+        if "answers" not in answer:
+            return [self._alone(case) for case in self._cases]
+        answers: list[dict[str, Any]] = answer["answers"]
+        return answers
+
+    def _alone(self, case: Wired) -> dict[str, Any]:
+        """The outcome of one case; what it dies of is believed the second time."""
+        for _ in range(2):
             self.send_cases([case])
-            found += self.receive_cases()
-        return found
+            answer = self._receive()
+            if "answers" in answer:
+                first: dict[str, Any] = answer["answers"][0]
+                return first
+        return answer
 
     def ask(self, request: str, *arguments: Any) -> dict[str, Any]:
         """One request and its answer."""

@@ -139,7 +139,13 @@ def last(m):
 
 
 def parameter_dtype(module):
-    after_init(module, lambda m: [replaced(m, n, lambda p: p.to(torch.float64 if p.dtype != torch.float64 else torch.float32)) for n in last(m)])
+    after_init(
+        module,
+        lambda m: [
+            replaced(m, n, lambda p: p.to(torch.float64 if p.dtype != torch.float64 else torch.float32))
+            for n in last(m)
+        ],
+    )
 
 
 def parameter_device(module):
@@ -147,7 +153,12 @@ def parameter_device(module):
 
 
 def parameter_extra(module):
-    after_init(module, lambda m: m.register_parameter("planted", torch.nn.Parameter(next(m.parameters(), torch.zeros(1)).detach().flatten()[:1].clone())))
+    after_init(
+        module,
+        lambda m: m.register_parameter(
+            "planted", torch.nn.Parameter(next(m.parameters(), torch.zeros(1)).detach().flatten()[:1].clone())
+        ),
+    )
 
 
 def parameter_frozen(module):
@@ -158,7 +169,9 @@ def parameter_shape(module, prefix, suffix):
     """The last parameter of this kind has one column (or element) more."""
 
     def change(m):
-        names = [n for n, p in (*m._parameters.items(), *m._buffers.items()) if p is not None and _named(n, prefix, suffix)]
+        names = [
+            n for n, p in (*m._parameters.items(), *m._buffers.items()) if p is not None and _named(n, prefix, suffix)
+        ]
         for n in names[-1:]:
             replaced(m, n, lambda p: p.new_zeros((*p.shape[:-1], p.shape[-1] + 1)))
 
@@ -169,7 +182,9 @@ def parameter_missing(module, prefix, suffix, whole):
     """A parameter of this kind is missing where it should be, or there where it should not."""
 
     def change(m):
-        names = [n for n, p in (*m._parameters.items(), *m._buffers.items()) if p is not None and _named(n, prefix, suffix)]
+        names = [
+            n for n, p in (*m._parameters.items(), *m._buffers.items()) if p is not None and _named(n, prefix, suffix)
+        ]
         for n in names[-1:]:
             (m._buffers if n in m._buffers else m._parameters)[n] = None
         if not names:
@@ -222,7 +237,9 @@ def call_kills(module, where):
 
 
 def nesting_changed(module, where):
-    around_forward(module, where, lambda m, r, x: list(r) if isinstance(r, tuple) and not isinstance(r, PackedSequence) else [r])
+    around_forward(
+        module, where, lambda m, r, x: list(r) if isinstance(r, tuple) and not isinstance(r, PackedSequence) else [r]
+    )
 
 
 def input_modified(module, where):
@@ -272,7 +289,9 @@ def _rest(value):
     """The index maps of a packed sequence go missing, or its sizes change where it has none."""
     if value.sorted_indices is not None:
         return PackedSequence(value.data, value.batch_sizes)
-    return PackedSequence(value.data, value.batch_sizes, torch.arange(int(value.batch_sizes[0])), torch.arange(int(value.batch_sizes[0])))
+    return PackedSequence(
+        value.data, value.batch_sizes, torch.arange(int(value.batch_sizes[0])), torch.arange(int(value.batch_sizes[0]))
+    )
 
 
 HOW = {
@@ -303,7 +322,9 @@ def docstring_changed(module, method, old, new):
     owner = find(module)
     if method:
         original = owner.forward
-        copy = types.FunctionType(original.__code__, original.__globals__, original.__name__, original.__defaults__, original.__closure__)
+        copy = types.FunctionType(
+            original.__code__, original.__globals__, original.__name__, original.__defaults__, original.__closure__
+        )
         copy.__kwdefaults__ = original.__kwdefaults__
         copy.__doc__ = (original.__doc__ or "").replace(old, new)
         patch(owner, "forward", copy)

@@ -75,7 +75,8 @@ def test_scripts_print_the_shapes_that_the_agent_saw(target_python: str, shared_
     printed = _run_all(target_python, scripts)
     for (contract, case), script, text in zip(samples, scripts, printed, strict=True):
         wire, blobs = to_wire(contract, case)
-        seen = shared_target.ask("run", wire, blobs=blobs)
+        shared_target.send_cases([(wire, blobs)])
+        seen = shared_target.receive_cases()[0]
         assert _agrees(contract, case, seen, text), f"{script}\n{text}\n{seen}"
 
 
