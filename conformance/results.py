@@ -62,7 +62,7 @@ class Tally:
 
     @property
     def outcome(self) -> str:
-        """One word: failed, flaky, lost, known, passed, unsupported, not exercised, or not documented in that release."""
+        """One word: failed, flaky, lost, known, passed, unsupported, not exercised, not documented there."""
         if self.broken:
             return "flaky" if self.flaky else "failed"
         if self.lost:

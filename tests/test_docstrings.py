@@ -215,7 +215,7 @@ Attributes:
         (W_ir|W_iz), of shape `(3*hidden_size, input_size)` for `k = 0`.
         Otherwise, the shape is `(3*hidden_size, num_directions * hidden_size)`
     bias_ih_l[k] : of shape `(3*hidden_size)`
-"""  # noqa: E501
+"""
 
 
 def test_a_layout_is_told_by_its_words_by_an_option_or_by_its_rank():

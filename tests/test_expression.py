@@ -16,7 +16,6 @@ from conformance.oracle.expression import FUNCTIONS, Expression, FormulaError, S
 from conformance.oracle.registry import builtin
 from conformance.strategies.random import cases
 
-
 # -- the SymPy reading, evaluated --------------------------------------------------------------------------------------
 
 

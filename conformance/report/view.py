@@ -22,7 +22,8 @@ SYMBOLS = {
 }  # fmt: skip
 # The worst first: a cell is called after the worst that is in it.
 OUTCOMES = (
-    "failed", "flaky", "lost", "not run", "known", "no result", "not exercised", "unsupported", "not documented", "passed",
+    "failed", "flaky", "lost", "not run", "known", "no result", "not exercised", "unsupported", "not documented",
+    "passed",
 )  # fmt: skip
 
 
