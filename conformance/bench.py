@@ -31,6 +31,7 @@ class Bench:
             TargetRecord(s.name, s.text, s.gateway, s.device, s.mode, s.required) for s in options.targets
         ]  # fmt: skip
         self.outcomes: dict[Group, Outcome] = {}
+        self.interrupted = False
         self._journal = Journal(Path(options.report) / f"in-flight-{worker}.jsonl")
         self._started = False
 
@@ -54,10 +55,17 @@ class Bench:
             self.start()
             contract = contract_of(module, self.options.contract_files)
             plan = replace(self.options.plan, random_cases=share(contract, scenario, self.options.plan.random_cases))
-            self.outcomes[group] = Campaign(contract, scenario, claims, self.targets, plan, self._journal.note).run()
+            self.outcomes[group] = Campaign(contract, scenario, claims, self.targets, plan, self._note).run()
             for target, record in ((t, r) for t in self.targets for r in self.records if r.name == t.spec.name):
                 record.restarts = target.restarts
         return self.outcomes[group]
+
+    def _note(self, cases: list[Case]) -> None:
+        """Before some cases run. An interrupt that came while garbage was collected was lost: Python drops what a
+        callback of the collector raises, and Hypothesis has one."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self._journal.note(cases)
 
     def close(self) -> None:
         """Ends the targets; a run that came this far leaves no case in flight."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,8 +76,8 @@ class Options:
         for dtype in given.dtypes:
             if dtype not in FLOATING:
                 raise OptionError(f"--dtype {dtype!r} is not tested; the dtypes are {', '.join(FLOATING)}")
-        if given.time_limit <= 0:
-            raise OptionError(f"--time-limit {given.time_limit:g} must be more than 0 seconds")
+        if not 0 < given.time_limit < math.inf:
+            raise OptionError(f"--time-limit {given.time_limit:g} must be more than 0 seconds, and not for ever")
         files = tuple(given.contract_files)
         return cls(
             targets=_targets(given),

@@ -7,8 +7,10 @@ and scenario share one campaign, so with ``-n`` they stay on one worker (xdist's
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -49,6 +51,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_BENCH] = Bench(options, worker)
     if worker == "main":
         config.pluginmanager.register(Recorder(options, config), "conformance-recorder")
+        _heed_interrupts(config.stash[_BENCH])
+
+
+def _heed_interrupts(bench: Bench) -> None:
+    """Ctrl-C interrupts as ever, and is remembered in case that is lost."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        bench.interrupted = True
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
 
 
 _BENCH = pytest.StashKey[Bench]()
@@ -191,6 +205,4 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 if os.environ.get("PYTEST_XDIST_WORKER"):  # a worker's Ctrl-C comes from its controller
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)

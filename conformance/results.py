@@ -121,11 +121,16 @@ class Run:
         """Whether the claim comes from the second source, which never affects a verdict."""
         return bool(self.claims.get(claim, {}).get("authority") == "article")
 
-    def lines(self) -> list[dict[str, Any]]:
-        """The lines of the file, in their fixed order."""
+    def in_order(self) -> tuple[list[Tally], list[Discrepancy]]:
+        """Tallies and discrepancies in the order of the file, whatever order they arrived in."""
         order = {claim["id"]: n for n, claim in enumerate(self.header["claims"])}
         tallies = sorted(self.tallies, key=lambda t: (order.get(t.claim, 0), t.target))
         found = sorted(self.discrepancies, key=lambda d: (order.get(d.claim, 0), d.target, d.ledger or "", d.id))
+        return tallies, found
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of the file, in their fixed order."""
+        tallies, found = self.in_order()
         return [
             {"kind": "header", "schema": SCHEMA, **self.header, "targets": [asdict(t) for t in self.targets]},
             *({"kind": "tally", **asdict(t), "outcome": t.outcome} for t in tallies),

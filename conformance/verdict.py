@@ -33,10 +33,11 @@ class Verdict:
 
 def verdict(run: Run, interrupted: str = "") -> Verdict:
     """Discrepancies first, then whatever makes a pass doubtful; only then a pass."""
-    tallies = [t for t in run.tallies if not run.is_article(t.claim)]
+    judged, found = run.in_order()
+    tallies = [t for t in judged if not run.is_article(t.claim)]
     counts = Counter(t.outcome for t in tallies)
     said = dict(sorted(counts.items()))
-    broken = [d for d in run.discrepancies if d.ledger is None and not run.is_article(d.claim)]
+    broken = [d for d in found if d.ledger is None and not run.is_article(d.claim)]
     broken.sort(key=lambda d: (*SEVERITIES, d.severity).index(d.severity))
     if counts["failed"]:
         worst = f"; the worst: {broken[0].claim} on {broken[0].target}" if broken else ""
@@ -65,6 +66,6 @@ def _doubt(run: Run, counts: Counter[str], interrupted: str) -> str:
         return f"{counts['lost']} claims lost their target in the middle"
     ran = {target.name for target in run.targets if target.status == "ran"}
     if ran and counts["not exercised"] and counts["passed"] + counts["known"]:
-        idle = [t.claim for t in run.tallies if t.outcome == "not exercised" and not run.is_article(t.claim)]
+        idle = [t.claim for t in run.in_order()[0] if t.outcome == "not exercised" and not run.is_article(t.claim)]
         return f"{len(idle)} selected claims were exercised by no case, among them {idle[0]}"
     return ""

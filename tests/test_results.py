@@ -69,13 +69,14 @@ def test_a_run_comes_back_from_its_file_as_it_went(tmp_path_factory, whole: Run)
 
 @bears
 @given(runs(), st.integers(0, 99))
-def test_the_lines_do_not_depend_on_the_order_in_which_results_arrived(whole: Run, seed: int):
+def test_neither_the_lines_nor_the_verdict_depend_on_the_order_in_which_results_arrived(whole: Run, seed: int):
     shuffled = replace(whole, tallies=list(whole.tallies), discrepancies=list(whole.discrepancies))
     random.Random(seed).shuffle(shuffled.tallies)
     random.Random(seed).shuffle(shuffled.discrepancies)
     distinct = {d.id: d for d in whole.discrepancies}
     if len(distinct) == len(whole.discrepancies):
         assert shuffled.lines() == whole.lines()
+        assert verdict(shuffled) == verdict(whole)
 
 
 def test_tallies_stand_in_the_order_of_the_claims(file: Path):

@@ -22,7 +22,7 @@ from conformance.strategies.reduce import reduce
 CONTRACTS = [pytest.param(contract, id=contract.prefix) for contract in builtin()]
 SCENARIOS = [pytest.param(c, s, id=f"{c.prefix}-{s}") for c in builtin() for s in ("constructor", *c.layout_names)]
 REFUSING = [pytest.param(contract, id=contract.prefix) for contract in builtin() if contract.refuses]
-some = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+some = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def environment(contract: Contract, case: Case) -> dict[str, Any]:

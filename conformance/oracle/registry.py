@@ -56,7 +56,13 @@ def contracts(files: tuple[str, ...] = ()) -> tuple[Contract, ...]:
     """All contracts by module name; a later one replaces an earlier one of the same module."""
     found = {contract.module: contract for contract in builtin()}
     for point in entry_points(group=ENTRY_POINT):
-        found.update((c.module, c) for c in _checked(point.load(), f"entry point {point.name}"))
+        try:
+            loaded = point.load()
+        except Exception as error:  # whatever a package may raise
+            raise ContractError(
+                f"entry point {point.name} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+        found.update((c.module, c) for c in _checked(loaded, f"entry point {point.name}"))
     for path in files:
         found.update((c.module, c) for c in from_file(path))
     return tuple(found.values())

@@ -151,8 +151,9 @@ class Target:
             return
         process = _process(group)
         if process is not None and process.poll() is None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 os.kill(process.pid, signal.SIGKILL)
+                process.wait(5)
         with contextlib.suppress(Exception):
             group.terminate(timeout=1.0)
 
