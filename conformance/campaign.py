@@ -247,7 +247,9 @@ class Campaign:
                 if case is None:
                     self._record(key, judgement, seen, None)
                 return True
-            tally.known[entry.id] = tally.known.get(entry.id, 0) + self._counting
+            if not self._counting:
+                return False  # met while reducing another failure: neither counted nor shown
+            tally.known[entry.id] = tally.known.get(entry.id, 0) + 1
             if self._shown(key, entry.id) is None:
                 self.outcome.discrepancies.append(
                     _discrepancy(key, self.contract.module, judgement, seen, case, entry.id)

@@ -6,7 +6,6 @@ and scenario share one campaign, so with ``-n`` they stay on one worker (xdist's
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -51,17 +50,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_BENCH] = Bench(options, worker)
     if worker == "main":
         config.pluginmanager.register(Recorder(options, config), "conformance-recorder")
-        _heed_interrupts(config.stash[_BENCH])
+    _heed_interrupts(config.stash[_BENCH], alone=worker == "main")
 
 
-def _heed_interrupts(bench: Bench) -> None:
-    """Ctrl-C interrupts as ever, and is remembered in case that is lost."""
+def _heed_interrupts(bench: Bench, alone: bool) -> None:
+    """Ctrl-C interrupts as ever, and is remembered in case that is lost. A worker ends before its next case, without a
+    word: it is the controller that says what happened."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         bench.interrupted = True
-        signal.default_int_handler(number, frame)
+        if alone:
+            signal.default_int_handler(number, frame)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if not alone or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
 
 
@@ -202,7 +203,3 @@ def _records(bench: Bench) -> list[dict[str, Any]]:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if bench := config.stash.get(_BENCH, None):
         bench.close()
-
-
-if os.environ.get("PYTEST_XDIST_WORKER"):  # a worker's Ctrl-C comes from its controller
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

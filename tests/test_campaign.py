@@ -262,6 +262,20 @@ def test_an_entry_that_knows_the_wrong_shape_explains_that_shape_alone(shared_ta
     assert broken(with_ledger(shared_target, shape="(1, *S, out_features)")) == set()
 
 
+def test_a_known_failure_met_while_reducing_another_is_neither_counted_nor_shown(shared_target: Target):
+    contract = contract_of("torch.nn.Linear")
+    claims = [c for c in claims_of(contract) if c.id == "linear.output.shape.any_rank"]
+    case = Case(contract.module, "any_rank", {"in_features": 2, "out_features": 1},
+                (Input("input", (2,), "float32"),), {"S": ()})  # fmt: skip
+    campaign = Campaign(contract, "any_rank", claims, [shared_target], Plan(ledger=Ledger((shape_entry(),))))
+    with planted(shared_target, FAULT.format("torch.nn.Linear", "any_rank", (), "shape")):
+        assert campaign._execute([case], [shared_target]) == [{}]
+        assert campaign.outcome.tallies["linear.output.shape.any_rank", "cpu"].outcome == "not exercised"
+        assert campaign.outcome.discrepancies == []
+        campaign._execute([case])
+    assert campaign.outcome.tallies["linear.output.shape.any_rank", "cpu"].known == {"known": 1}
+
+
 def test_a_healthy_module_keeps_every_claim_that_its_cases_exercise(shared_target: Target):
     outcome = run("Flatten", "any_rank", shared_target, random_cases=50)
     assert outcome.discrepancies == []
