@@ -23,7 +23,7 @@ from conformance.wire import to_wire
 from tests.planted.faults import execute
 
 LINEAR = contract_of("torch.nn.Linear")
-PYTHON = "/opt/torch/bin/python"
+PYTHON = "/venvs/torch/bin/python"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and process ids are POSIX's")
 
 
