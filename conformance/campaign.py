@@ -121,7 +121,7 @@ class Campaign:
     def _frozen(self) -> None:
         for entry in self.plan.ledger.frozen(self.contract.module):
             case = entry.case
-            if case is not None and self.scenario == _scenario_of(case):
+            if case is not None and self.scenario == case.scenario:
                 self._execute([case])
 
     def _boundary(self) -> None:
@@ -289,10 +289,6 @@ class Campaign:
             self._record(key, *(again or last[smallest.hash]), smallest)
         self._found[key].reproduced = again is not None
         self.outcome.tallies[key].flaky = again is None
-
-
-def _scenario_of(case: Case) -> str:
-    return "refused" if case.violation else case.layout
 
 
 def _narrowed(contract: Contract, dtypes: tuple[str, ...]) -> Contract:

@@ -91,6 +91,11 @@ class Case:
         except TypeError as error:
             raise CaseError(f"a case misses or misnames a field: {error}") from None
 
+    @property
+    def scenario(self) -> str:
+        """The scenario whose claims it exercises: its layout, or ``refused`` where it does what is excluded."""
+        return "refused" if self.violation else self.layout
+
     @cached_property
     def hash(self) -> str:
         """Twelve hexadecimal digits that name the content."""

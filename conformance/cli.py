@@ -16,7 +16,7 @@ from conformance.oracle.registry import ContractError, select
 from conformance.results import RunFileError
 from conformance.targets import SpecError, TargetLost
 
-USAGE, SUITE_ERROR, INCONCLUSIVE, NOTHING = 2, 3, 4, 5
+USAGE, SUITE_ERROR, INCONCLUSIVE = 2, 3, 4
 _USER_ERRORS = (OptionError, SpecError, ContractError, LedgerError, CaseError, RunFileError)
 
 _EXIT_CODES = """exit codes: 0 conforms (every discrepancy is in the ledger), 1 discrepancies that are not, 2 usage,

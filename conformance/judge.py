@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.cases import Case
-from conformance.oracle.claims import Claim, Evidence, Failure, Judgement
+from conformance.oracle.claims import Claim, Evidence, Judgement
 from conformance.oracle.contract import Contract, in_range
 
 
@@ -32,8 +32,3 @@ def applies(contract: Contract, case: Case, release: str) -> bool:
         if position < case.positional and not in_range(argument.by_position or "", release):
             return False
     return True
-
-
-def failures(judgements: Mapping[str, Judgement]) -> dict[str, Failure]:
-    """The broken ones."""
-    return {claim: value for claim, value in judgements.items() if isinstance(value, Failure)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,8 +103,3 @@ def _targets(given: Any) -> tuple[TargetSpec, ...]:
         return tuple(numbered([TargetSpec.parse(text, given.python) for text in given.targets]))
     cpu = TargetSpec.parse("cpu", given.python)
     return (cpu, TargetSpec.parse("cuda", given.python, required=False))
-
-
-def command(arguments: list[str]) -> list[str]:
-    """The command that reproduces a run, as a person would type it."""
-    return ["conformance", "run", *arguments] if arguments else ["conformance", "run", *sys.argv[2:]]

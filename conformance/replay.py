@@ -45,8 +45,7 @@ def replay(name: str, options: Options) -> int:
 
 def _relevant(case: Case, options: Options) -> list[Claim]:
     """The claims that the case can exercise."""
-    scenario = "refused" if case.violation else case.layout
-    return [c for c in claims_of(contract_of(case.module, options.contract_files)) if c.scenario == scenario]
+    return [c for c in claims_of(contract_of(case.module, options.contract_files)) if c.scenario == case.scenario]
 
 
 def _show(judgements: dict[str, Any], seen: dict[str, Any], options: Options) -> int:

@@ -36,7 +36,7 @@ upstream = "none found"
 def judgements(case: Case, target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the claims of a frozen case's scenario say of it on this target, and what an entry may select on."""
     contract = contract_of(case.module)
-    scenario = "refused" if case.violation else case.layout
+    scenario = case.scenario
     claims = [c for c in claims_of(contract) if c.scenario == scenario and c.authority == "documentation"]
     target.send_cases([to_wire(contract.at(target.release), case)])
     found = evidence(contract, case, target.receive_cases()[0], target.release, target.spec.device)

@@ -6,8 +6,7 @@ from torch's code. Formulas are text in the documentation's notation (see :mod:`
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
@@ -275,10 +274,6 @@ class Contract:
         """The symbols that the configuration alone fixes: arguments and what is derived from them."""
         names = {argument.name for argument in self.arguments}
         return frozenset(names | {name for name in self.where if name not in self._derived_from_sizes})
-
-    def call_names(self) -> Iterator[str]:
-        """The inputs in the order of the call, nested ones flattened."""
-        yield from (node.id for node in ast.walk(ast.parse(f"({self.call},)")) if isinstance(node, ast.Name))
 
 
 def _latest(text: ByRelease) -> str:
