@@ -45,7 +45,11 @@ class Violation:
 
 @dataclass(frozen=True)
 class Case:
-    """One execution. ``arguments`` are those passed explicitly; the first ``positional`` of them by position."""
+    """One execution. ``arguments`` are those passed explicitly; the first ``positional`` of them by position.
+
+    ``usage`` is what is done with the module before it is called (:mod:`conformance.oracle.claims.usage`); with
+    ``gradients``, it is called and then differentiated.
+    """
 
     module: str
     layout: str
@@ -58,6 +62,8 @@ class Case:
     train: bool = True
     twin: bool = False
     seed: int = 0
+    usage: str = "plain"
+    gradients: bool = False
     violation: Violation | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -93,8 +99,10 @@ class Case:
 
     @property
     def scenario(self) -> str:
-        """The scenario whose claims it exercises: its layout, or ``refused`` where it does what is excluded."""
-        return "refused" if self.violation else self.layout
+        """The scenario whose claims it exercises: its layout, or what is excluded or unusual about it."""
+        if self.violation:
+            return "refused"
+        return "usage" if self.usage != "plain" else self.layout
 
     @cached_property
     def hash(self) -> str:
@@ -108,6 +116,8 @@ class Case:
         return {
             "dtype": self.dtype,
             "train": self.train,
+            "usage": self.usage,
+            "gradients": self.gradients,
             "positional": self.positional,
             "given": tuple(item.name for item in self.inputs),
             "memory": tuple(item.memory for item in self.inputs),

@@ -41,7 +41,8 @@ class TargetRecord:
 
 @dataclass
 class Tally:
-    """How one claim fared on one target. ``known`` counts failures that the ledger explains, by entry."""
+    """How one claim fared on one target. ``known`` counts failures that the ledger explains, by entry;
+    ``closest`` is the largest error of a value that was kept, as a multiple of its bound."""
 
     claim: str
     module: str
@@ -54,6 +55,7 @@ class Tally:
     lost: bool = False
     documented: bool = True
     flaky: bool = False
+    closest: float | None = None
 
     @property
     def exercised(self) -> int:

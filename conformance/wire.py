@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract
-from conformance.values import blobs
+from conformance.oracle.reference import values_of
 
 
 def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]]:
@@ -33,9 +33,11 @@ def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]
         for i in case.inputs
     ]  # fmt: skip
     wire["call"] = _call(contract.call, case)
-    env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
-    shapes = [shape for entry, shape in contract.expected_parameters(env).values() if not entry.buffer]
-    return wire, blobs(case, shapes)
+    wire["usage"] = case.usage
+    wire["gradients"] = case.gradients
+    made = values_of(contract, case)
+    wire["parameters"] = {name: array.size for name, array in made.parameters.items()}
+    return wire, made.blobs
 
 
 def _argument(name: str, value: Any, case: Case) -> Any:

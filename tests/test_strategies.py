@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.cases import Case
@@ -16,7 +16,7 @@ from conformance.oracle.expression import expression
 from conformance.oracle.registry import builtin, contract_of
 from conformance.strategies.boundary import boundary_cases, boundary_choices
 from conformance.strategies.build import violations
-from conformance.strategies.random import cases, strategy_of
+from conformance.strategies.random import cases
 from conformance.strategies.reduce import reduce
 
 CONTRACTS = [pytest.param(contract, id=contract.prefix) for contract in builtin()]
@@ -220,13 +220,6 @@ def test_every_two_values_of_every_two_free_options_meet_in_some_boundary_case(c
 
 
 # -- domains -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("order", [((0, 1), (False, True)), ((False, True), (0, 1)), ((1.0, 2.0), (1, 2))])
-def test_domains_that_are_equal_but_of_other_types_are_never_confused(order):
-    for domain in order:
-        seen = {find(strategy_of(domain), lambda value, wanted=wanted: value == wanted) for wanted in domain}
-        assert {type(value) for value in seen} == {type(domain[0])}
 
 
 def test_a_flag_is_a_flag_in_every_case_and_a_count_a_count():

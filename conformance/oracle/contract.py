@@ -14,6 +14,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from conformance.oracle.equations.given import Equations
 from conformance.oracle.expression import Shape, expression, shape
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
@@ -170,6 +171,7 @@ class Contract:
 
     ``formulas`` are those that the page writes out. ``documents`` names what not every page states (an input or
     output, the label of a parameter, a formula, ``signature``) with the PEP 440 range of the releases whose pages do.
+    ``equations`` compute the outputs as the page writes them.
     """
 
     module: str
@@ -187,6 +189,7 @@ class Contract:
     article: Sequence[Statement] = ()
     dtypes: Sequence[str] = FLOATING
     refuses: bool = True
+    equations: Equations | None = None
     formulas: Sequence[Formula] = ()
     documents: Mapping[str, str] = field(default_factory=dict)
 

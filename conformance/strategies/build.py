@@ -54,6 +54,7 @@ def build(contract: Contract, scenario: str, pick: Pick) -> Case:
         positional=pick("positional", (0, sum(a.default is REQUIRED for a in contract.arguments))),
         dtype=dtype,
         train=pick("train", (True, False)),
+        gradients=contract.equations is not None and not broken and pick("gradients", (False, True)),
         seed=pick("seed", SEEDS),
     )
     return case if broken is None else _violate(contract, case, env, broken, pick)

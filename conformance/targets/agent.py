@@ -81,19 +81,20 @@ def describe(module: str) -> dict[str, Any]:
     }
 
 
-def run(cases: list[dict[str, Any]], blobs: list[list[bytes]]) -> dict[str, Any]:
-    """Executes the cases in their order."""
-    return {"answers": list(map(_run_one, cases, blobs))}
+def run(cases: list[dict[str, Any]], blobs: list[list[bytes]], out: list[Any]) -> dict[str, Any]:
+    """Executes the cases in their order; ``out`` receives a list of bytes for each."""
+    out.extend([] for _ in cases)
+    return {"answers": list(map(_run_one, cases, blobs, out))}
 
 
-def _run_one(case: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
+def _run_one(case: dict[str, Any], blobs: list[bytes], out: list[bytes]) -> dict[str, Any]:
     """Constructs and calls; says what happened, phase by phase."""
     seen: dict[str, Any] = {"status": "ok", "phase": "construct", "torch": 0.0}
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            _run(case, blobs, seen)
+            _run(case, blobs, seen, out)
         except Exception as error:
             seen["status"] = "raised"
             seen["exception"] = type(error).__name__
@@ -103,7 +104,7 @@ def _run_one(case: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
     return seen
 
 
-def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None:
+def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: list[bytes]) -> None:
     with _Clock(seen):
         module = _construct(case["module"], case["args"], case["kwargs"])
     if case["twin"] is not None:
@@ -118,9 +119,13 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None
     seen["phase"] = "prepare"
     if DEVICE != "cpu" and "device" not in case["kwargs"]:
         module = module.to(DEVICE)
-    _fill(module, blobs[0], case["dtype"])
+    _fill(module, blobs[0], case)
     module.train(case["train"])
     tensors = {item["name"]: _tensor(item, blobs[1 + place]) for place, item in enumerate(case["inputs"])}
+    differentiated = case["gradients"] and MODE == "eager"
+    if differentiated:
+        for tensor in tensors.values():
+            tensor.requires_grad_(tensor.is_floating_point())
     inputs = {item["name"]: _pack(tensors[item["name"]], item) for item in case["inputs"]}
     before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
     packs = {name: value for name, value in inputs.items() if not isinstance(value, torch.Tensor)}
@@ -132,14 +137,41 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any]) -> None
     args, kwargs = [_resolve(a, inputs) for a in args], {k: _resolve(a, inputs) for k, a in kwargs.items()}
     with _Clock(seen), _grad_mode():
         result = call(*args, **kwargs)
+    if differentiated:
+        seen["phase"] = "backward"
+        _backward(result, blobs[1 + len(tensors) :], case["dtype"], seen)
+        named = (*tensors.items(), *module.named_parameters())
+        seen["gradients"] = {n: _gradient(t, out) for n, t in named if t.is_floating_point()}
     seen["phase"] = "done"
-    seen["result"] = _observed(result)
+    seen["result"] = _observed(result, out)
     seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
     seen["modified"] += [
         name
         for name, value in packs.items()
         if _packed(value) != seen["packs"][name] or not _same_bits(value.data, packed_before[name])
     ]
+
+
+def _backward(result: Any, cotangents: list[bytes], dtype: str, seen: dict[str, Any]) -> None:
+    """Differentiates the sum of the outputs, each times its cotangent."""
+    outputs = [tensor for tensor in _flat(result) if tensor.is_floating_point()]
+    pairs = [(o, _plain(c, dtype)) for o, c in zip(outputs, cotangents)]  # noqa: B905  # Python 3.8 knows no strict
+    pairs = [(o, c.view(o.shape)) for o, c in pairs if c.numel() == o.numel() and o.requires_grad]
+    with _Clock(seen):
+        torch.autograd.backward([o for o, _ in pairs], [c for _, c in pairs])
+
+
+def _flat(result: Any) -> list[torch.Tensor]:
+    """The tensors of a result in the order of its nesting."""
+    if isinstance(result, torch.nn.utils.rnn.PackedSequence):
+        return [result.data]
+    if isinstance(result, torch.Tensor):
+        return [result]
+    return [tensor for item in result for tensor in _flat(item)] if isinstance(result, (tuple, list)) else []
+
+
+def _gradient(tensor: torch.Tensor, out: list[bytes]) -> dict[str, Any]:
+    return {"type": "NoneType"} if tensor.grad is None else _observed(tensor.grad, out)
 
 
 class _Clock:
@@ -201,25 +233,23 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _fill(module: torch.nn.Module, data: bytes, dtype: str) -> None:
-    """Writes the case's weights into the parameters, in the order the module lists them."""
+def _fill(module: torch.nn.Module, data: bytes, case: dict[str, Any]) -> None:
+    """Writes the case's weights into the parameters that it names."""
     if not data or torch.device(DEVICE).type == "meta":
         return
-    source = torch.frombuffer(bytearray(data), dtype=DTYPES[dtype])
-    position = 0
+    source, position = _plain(data, case["dtype"]), 0
+    found = dict(module.named_parameters())
     with torch.no_grad():
-        for parameter in module.parameters():
-            count = parameter.numel()
-            if position + count <= source.numel():
-                parameter.copy_(source[position : position + count].view(parameter.shape))
+        for name, count in case["parameters"].items():
+            if name in found and found[name].numel() == count:
+                found[name].copy_(source[position : position + count].view(found[name].shape))
             position += count
 
 
 def _tensor(item: dict[str, Any], data: bytes) -> torch.Tensor:
     """The tensor of an input: its bits from the case, its memory as the case says."""
-    dtype, shape = DTYPES[item["dtype"]], item["shape"]
-    plain = torch.frombuffer(bytearray(data), dtype=dtype).view(shape) if data else torch.empty(shape, dtype=dtype)
-    plain = plain.to(DEVICE)
+    shape = item["shape"]
+    plain = _plain(data, item["dtype"]).view(shape)
     memory = item["memory"]
     if memory == "transposed" and plain.dim() > 1:
         return plain.transpose(0, -1).contiguous().transpose(0, -1)
@@ -230,6 +260,12 @@ def _tensor(item: dict[str, Any], data: bytes) -> torch.Tensor:
         wide[..., 1::2] = plain
         return wide[..., 1::2]
     return plain
+
+
+def _plain(data: bytes, dtype: str) -> torch.Tensor:
+    """The numbers of a blob, on the device, in one dimension."""
+    flat = torch.frombuffer(bytearray(data), dtype=DTYPES[dtype]) if data else torch.empty(0, dtype=DTYPES[dtype])
+    return flat.to(DEVICE)
 
 
 def _pack(tensor: torch.Tensor, item: dict[str, Any]) -> Any:
@@ -246,14 +282,23 @@ def _resolve(node: Any, inputs: dict[str, Any]) -> Any:
     return inputs[node["input"]] if isinstance(node, dict) else node
 
 
-def _observed(value: Any) -> dict[str, Any]:
+def _observed(value: Any, out: list[bytes]) -> dict[str, Any]:
+    """What a value is, as data; the bytes of a tensor go to ``out``, ``blob`` is their place there."""
     if isinstance(value, torch.nn.utils.rnn.PackedSequence):
-        return {"type": "packed", **_packed(value)}
+        return {"type": "packed", **_packed(value), "blob": _keep(value.data, out)}
     if isinstance(value, torch.Tensor):
-        return {"type": "tensor", "shape": tuple(value.shape), "dtype": _dtype(value), "device": str(value.device)}
+        described = {"shape": tuple(value.shape), "dtype": _dtype(value), "device": str(value.device)}
+        return {"type": "tensor", **described, "blob": _keep(value, out)}
     if isinstance(value, (tuple, list)):
-        return {"type": type(value).__name__, "items": [_observed(item) for item in value]}
+        return {"type": type(value).__name__, "items": [_observed(item, out) for item in value]}
     return {"type": type(value).__name__}
+
+
+def _keep(tensor: torch.Tensor, out: list[bytes]) -> Any:
+    if tensor.device.type == "meta" or _dtype(tensor) not in DTYPES:
+        return None
+    out.append(_bytes(tensor))
+    return len(out) - 1
 
 
 def _packed(value: Any) -> dict[str, Any]:
@@ -295,13 +340,14 @@ def serve(channel: Any) -> None:
     """Answers requests ``(name, JSON, blobs)`` one by one until the other side closes the channel."""
     handlers: dict[str, Any] = {"hello": hello, "describe": describe, "run": run}
     for name, arguments, blobs in channel:
+        out: list[Any] = []
         try:
-            answer = handlers[name](*json.loads(arguments), *([blobs] if name == "run" else []))
+            answer = handlers[name](*json.loads(arguments), *([blobs, out] if name == "run" else []))
         except Exception as error:
             import traceback
 
             answer = {"broken": f"{_first_line(error)}\n{traceback.format_exc()}"}
-        channel.send(json.dumps(answer))
+        channel.send((json.dumps(answer), out))
 
 
 if __name__ == "__channelexec__":

@@ -60,7 +60,7 @@ class Target:
     def connect(self) -> None:
         """Waits for the process; :class:`TargetLost` where it lacks torch or the device."""
         try:
-            answer = json.loads(self._channel.receive(START_LIMIT))
+            answer = json.loads(self._channel.receive(START_LIMIT)[0])
         except (EOFError, execnet.TimeoutError, execnet.RemoteError) as error:
             self.close()
             raise TargetLost(f"{self.spec.text}: {self.spec.gateway} cannot run torch: {_reason(error)}") from error
@@ -121,14 +121,17 @@ class Target:
 
     def _receive(self) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = json.loads(self._channel.receive(self.limit))
+            text, blobs = self._channel.receive(self.limit)
         except execnet.TimeoutError:
             outcome = {"status": "hung", "message": f"no answer within {self.limit:g} s"}
         except (EOFError, execnet.RemoteError) as error:
             outcome = {"status": "crashed", "message": self._cause_of_death(error)}
         else:
+            answer: dict[str, Any] = json.loads(text)
             if "broken" in answer:
                 raise RuntimeError(f"the agent in {self.spec.text} failed, a defect of the suite:\n{answer['broken']}")
+            for seen, kept in zip(answer.get("answers", ()), blobs, strict=False):
+                seen["blobs"] = kept
             return answer
         self.close()
         self.restarts += 1

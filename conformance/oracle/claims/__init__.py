@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from conformance.oracle.claims import article, call, constructor, documentation, refusal
-from conformance.oracle.claims.claim import SEVERITIES, Claim, Evidence, Failure, Judgement
+from conformance.oracle.claims import article, call, constructor, documentation, refusal, values
+from conformance.oracle.claims.claim import SEVERITIES, Claim, Evidence, Failure, Judgement, Within
 from conformance.oracle.contract import Contract
 
-__all__ = ["SEVERITIES", "Claim", "Evidence", "Failure", "Judgement", "claims_of", "scenarios_of"]
+__all__ = ["SEVERITIES", "Claim", "Evidence", "Failure", "Judgement", "Within", "claims_of", "scenarios_of"]
 
-_FAMILIES = (documentation, constructor, call, refusal, article)
+_FAMILIES = (documentation, constructor, call, values, refusal, article)
 _CACHE: dict[int, tuple[Claim, ...]] = {}
 
 

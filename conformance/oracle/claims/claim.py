@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract
+from conformance.oracle.equations.given import Outputs
+from conformance.oracle.numerics import Array
+from conformance.oracle.reference import differentiate, evaluate, values_of
+from conformance.values import Values, directions
 
 SEVERITIES = ("crash", "hang", "silent", "wrong", "refused", "misleading", "documentation")
 
@@ -21,8 +26,12 @@ class Failure:
     severity: str = "wrong"
 
 
-# True: exercised and kept. False: this case says nothing about the claim. "unsupported": refused for its dtype.
-Judgement = bool | str | Failure
+class Within(float):
+    """A value that was kept: its error as a multiple of its bound, at most 1."""
+
+
+# True or Within: kept. False: this case says nothing about the claim. "unsupported": refused for its dtype.
+Judgement = bool | str | Within | Failure
 
 
 @dataclass(frozen=True)
@@ -39,23 +48,42 @@ class Evidence:
     def ok(self) -> bool:
         return bool(self.seen["status"] == "ok")
 
-    @property
+    @cached_property
     def outputs(self) -> Mapping[str, Any] | None:
         """The outputs by name; None where the call failed or its result is not nested as documented."""
-        if "outputs" not in self._cache:
-            self._cache["outputs"] = named(self.contract.returns, self.seen["result"]) if self.ok else None
-        outputs: Mapping[str, Any] | None = self._cache["outputs"]
-        return outputs
+        return named(self.contract.returns, self.seen["result"]) if self.ok else None
 
-    @property
+    @cached_property
     def expected(self) -> Mapping[str, Any]:
         """The documented parameters and buffers of this configuration, with their shapes."""
-        if "expected" not in self._cache:
-            self._cache["expected"] = self.contract.expected_parameters(self.env)
-        expected: Mapping[str, Any] = self._cache["expected"]
-        return expected
+        return self.contract.expected_parameters(self.env)
 
-    _cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    @cached_property
+    def values(self) -> Values:
+        """The arrays that the case computed with."""
+        return values_of(self.contract, self.case)
+
+    @cached_property
+    def reference(self) -> Outputs | None:
+        """What the documented equations give; None where they do not fix the values."""
+        return evaluate(self.contract, self.case, self.env, self.values, self.order)
+
+    @cached_property
+    def directions(self) -> Mapping[str, Array]:
+        """A direction for each input and parameter."""
+        arrays = {**self.values.inputs, **self.values.parameters}
+        return directions(self.case, {name: array.shape for name, array in arrays.items()})
+
+    @cached_property
+    def derivative(self) -> tuple[float, float] | None:
+        """The derivative of the outputs, each times its cotangent, in those directions; and its bound."""
+        return differentiate(self.contract, self.case, self.env, self.values, self.directions, self.order)
+
+    @property
+    def order(self) -> tuple[int, ...] | None:
+        """How a packed input sorts its sequences."""
+        packs = self.seen.get("packs") or {}
+        return next((tuple(p["sorted_indices"]) for p in packs.values() if p["sorted_indices"] is not None), None)
 
 
 @dataclass(frozen=True)

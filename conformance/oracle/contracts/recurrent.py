@@ -15,6 +15,9 @@ from conformance.oracle.contract import (
     Size,
     Statement,
 )  # fmt: skip
+from conformance.oracle.equations.given import Given, Outputs
+from conformance.oracle.equations.recurrent import gru_step, layers, lstm_step, rnn_step
+from conformance.oracle.numerics import Running
 
 _SIZES = {
     # L from 1: no page says what an empty sequence gives. N from 0: an empty batch is a batch.
@@ -28,6 +31,8 @@ _LAYOUTS = (
     Layout("batch_first", when="batch_first"),
     Layout("packed", packed="input", binds={"N": "len(lengths)", "L": "max(lengths)"}),
 )
+
+
 _BATCHED = "time_first batch_first packed"
 _INPUT = Port("input", {
     "unbatched": "(L, H_in)", "time_first": "(L, N, H_in)", "batch_first": "(N, L, H_in)", "packed": "(L, N, H_in)",
@@ -114,6 +119,18 @@ def _said_shapes(states: str) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
+def _rnn(a: Running, given: Given) -> Outputs | None:
+    return layers(rnn_step(given.env["nonlinearity"]), given, a, {"hx": given.env["H_out"]})
+
+
+def _lstm(a: Running, given: Given) -> Outputs | None:
+    return layers(lstm_step, given, a, {"h_0": given.env["H_out"], "c_0": given.env["H_cell"]})
+
+
+def _gru(a: Running, given: Given) -> Outputs | None:
+    return layers(gru_step, given, a, {"h_0": given.env["H_out"]})
+
+
 RNN = Contract(
     module="torch.nn.RNN",
     arguments=(
@@ -130,6 +147,7 @@ RNN = Contract(
     sizes=_SIZES,
     where=_PLAIN,
     parameters=_parameters(1),
+    equations=_rnn,
     formulas=_WRITTEN,
     documents={**_SIGNED, **_ONE_WAY},
     examples=_examples("RNN", "h0", ("hx",)),
@@ -163,6 +181,7 @@ LSTM = Contract(
     sizes=_SIZES,
     where={**_D, "H_cell": "hidden_size", "H_out": "proj_size if proj_size > 0 else hidden_size"},
     parameters=_parameters(4, projections=True),
+    equations=_lstm,
     formulas=(*_WRITTEN, Formula("H_cell")),
     documents=_SIGNED,
     examples=_examples("LSTM", "(h0, c0)", ("h_0", "c_0")),
@@ -190,6 +209,7 @@ GRU = Contract(
     sizes=_SIZES,
     where=_PLAIN,
     parameters=_parameters(3),
+    equations=_gru,
     formulas=_WRITTEN,
     documents={**_SIGNED, **_ONE_WAY},
     examples=_examples("GRU", "h0", ("h_0",)),

@@ -1,0 +1,127 @@
+"""What a page promises of values: outputs are those of its equations, gradients those of the outputs.
+
+Each is held against a bound that is derived with the value (:mod:`conformance.oracle.numerics`), never a tolerance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from conformance.oracle.claims.call import output
+from conformance.oracle.claims.claim import (
+    Claim,
+    Evidence,
+    Failure,
+    Judgement,
+    Within,
+    happened,
+    severity_of,
+    unsupported,
+)
+from conformance.oracle.contract import Contract, Port
+from conformance.oracle.numerics import LARGEST, Array, Bounded
+from conformance.values import decode
+
+
+def claims(contract: Contract) -> Iterator[Claim]:
+    """The values of every output, and the gradients, in every layout; for contracts that have equations."""
+    for layout in contract.layouts if contract.equations else ():
+        make = partial(_claim, contract, layout.name)
+        for port in contract.outputs:
+            if layout.name in port.by_layout:
+                yield make(f"{port.name}.value", f"{port.name} is what the documented equations give, within their "
+                           "rounding errors", f"equations; Outputs: {port.name}", partial(_value, port))  # fmt: skip
+        yield make("gradients.accepts", "the outputs can be differentiated", "equations", _differentiable)
+        yield make("gradients.presence", "every input and every parameter gets a gradient of its own shape and dtype",
+                   "Attributes: learnable", _presence)  # fmt: skip
+        yield make("gradients.value", "the gradients are those of the documented equations, within their rounding "
+                   "errors", "equations", _gradient)  # fmt: skip
+
+
+def _claim(contract: Contract, layout: str, name: str, statement: str, source: str, check: Any) -> Claim:
+    return Claim(f"{contract.prefix}.{name}.{layout}", contract.module, layout, statement, source, check)
+
+
+def _value(port: Port, e: Evidence) -> Judgement:
+    found = output(e, port)
+    if found is None or found.get("blob") is None or e.reference is None:
+        return False
+    expected = e.reference[port.name]
+    if tuple(found["shape"]) != expected.value.shape or found["dtype"] != e.case.dtype:
+        return False  # other claims
+    seen = decode(e.seen["blobs"][found["blob"]], found["dtype"], found["shape"])
+    return compare(port.name, seen, expected, e.case.dtype)
+
+
+def compare(name: str, seen: Array, expected: Bounded, dtype: str) -> Judgement:
+    """Whether every element is within its bound; how close the worst one came. Values beyond the dtype are left out."""
+    error = np.abs(seen - expected.value)
+    comparable = (np.abs(expected.value) + expected.error < LARGEST[dtype]) & np.isfinite(expected.error)
+    if not comparable.any():
+        return False
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(error == 0, 0.0, error / expected.error)
+    ratio = np.where(comparable, np.where(np.isnan(ratio), math.inf, ratio), 0.0)
+    worst = float(ratio.max())
+    if worst <= 1:
+        return Within(worst)
+    place = np.unravel_index(int(ratio.argmax()), ratio.shape)
+    at = f"{name}[{', '.join(map(str, place))}]"
+    return Failure(
+        f"{at} = {expected.value[place]:.9g}, give or take {expected.error[place]:.1e}",
+        f"{at} = {seen[place]:.9g}, an error of {worst:.3g} bounds; {int((ratio > 1).sum())} of {ratio.size} elements "
+        "are beyond theirs",
+        "silent",
+    )
+
+
+def _differentiable(e: Evidence) -> Judgement:
+    if not e.case.gradients or e.seen.get("phase") not in ("backward", "done"):
+        return False
+    if e.ok:
+        return "gradients" in e.seen
+    if unsupported(e):
+        return "unsupported"
+    return Failure("the outputs can be differentiated", happened(e.seen), severity_of(e.seen))
+
+
+def _presence(e: Evidence) -> Judgement:
+    """Each gradient is there, and shaped as what it belongs to."""
+    if not e.ok or "gradients" not in e.seen:
+        return False
+    given = {**e.values.inputs, **e.values.parameters}
+    wrong = [f"{name}: {_told(found)}" for name, found in e.seen["gradients"].items()
+             if name in given and _told(found) != f"{given[name].shape} {e.case.dtype}"]  # fmt: skip
+    return not wrong or Failure("a gradient of the shape and dtype of each", "; ".join(wrong), "silent")
+
+
+def _told(found: Any) -> str:
+    return f"{tuple(found['shape'])} {found['dtype']}" if found["type"] == "tensor" else "none"
+
+
+def _gradient(e: Evidence) -> Judgement:
+    """All gradients at once, in one direction; where that differs, which of them is at fault."""
+    if not e.ok or "gradients" not in e.seen or e.derivative is None or _presence(e) is not True:
+        return False
+    found = {
+        name: decode(e.seen["blobs"][g["blob"]], g["dtype"], g["shape"]) for name, g in e.seen["gradients"].items()
+    }
+    if any(float(np.abs(gradient).max(initial=0.0)) >= LARGEST[e.case.dtype] for gradient in found.values()):
+        return False
+    expected, bound = e.derivative
+    seen = math.fsum(float((gradient * e.directions[name]).sum()) for name, gradient in found.items())
+    error = abs(seen - expected)
+    if not math.isfinite(bound):
+        return False
+    if error <= bound:
+        return Within(error / bound if bound else 0.0)
+    return Failure(
+        f"the derivative in the direction of the case's seed is {expected:.9g}, give or take {bound:.1e}",
+        f"{seen:.9g} by the gradients, an error of {error / bound if bound else math.inf:.3g} bounds",
+        "silent",
+    )

@@ -1,0 +1,1 @@
+"""The documented equations, evaluated on numbers that know their error; one file a family."""

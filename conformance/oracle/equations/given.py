@@ -1,0 +1,54 @@
+"""What the equations of a contract are evaluated on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conformance.oracle.numerics import Array, Bounded, Running, Weight
+
+
+@dataclass(frozen=True)
+class Given:
+    """One call: symbols by name, inputs in their documented shapes, parameters, all as float64 arrays.
+
+    ``order`` is how a packed input sorts its sequences: the place in the batch of the first, the second, …
+    ``toward`` are the directions of inputs and parameters, in which a derivative is taken.
+    """
+
+    env: Mapping[str, Any]
+    layout: str
+    inputs: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+    train: bool = False
+    order: Sequence[int] | None = None
+    toward: Mapping[str, Array] | None = None
+
+    def input(self, a: Running, name: str) -> Bounded | None:
+        """An input by its documented name; None where it is omitted."""
+        found = self.inputs.get(name)
+        return None if found is None else a.given(found, (self.toward or {}).get(name))
+
+    def bias(self, a: Running, names: Sequence[str]) -> Bounded | None:
+        """Parameters that are added, one after another on a new axis, each to all rows; None where there are none."""
+        if names[0] not in self.parameters:
+            return None
+        values, toward = self._stacked(names)
+        return a.given(values[:, None], None if toward is None else toward[:, None])
+
+    def weight(self, a: Running, names: Sequence[str]) -> Weight:
+        """Documented ``W`` as factors of ``x W^T``, one after another on a new axis."""
+        values, toward = self._stacked(names)
+        return a.weight(values.swapaxes(-1, -2), None if toward is None else toward.swapaxes(-1, -2))
+
+    def _stacked(self, names: Sequence[str]) -> tuple[Array, Array | None]:
+        toward = self.toward
+        values = np.stack([self.parameters[name] for name in names])
+        return values, None if toward is None else np.stack([toward[name] for name in names])
+
+
+Outputs = Mapping[str, Bounded]
+Equations = Callable[[Running, Given], Outputs | None]
