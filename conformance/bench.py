@@ -76,7 +76,8 @@ class Bench:
 
 def share(contract: Contract, scenario: str, cases: int) -> int:
     """A scenario's part of a module's random cases: layouts get most, since most claims live there."""
-    weights = {name: {"documentation": 0, "constructor": 1}.get(name, 2) for name in scenarios_of(contract)}
+    few = {"documentation": 0, "constructor": 1, "initialisation": 1, "dropout": 1}
+    weights = {name: few.get(name, 2) for name in scenarios_of(contract)}
     return cases * weights[scenario] // max(sum(weights.values()), 1)
 
 

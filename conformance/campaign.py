@@ -246,7 +246,7 @@ class Campaign:
         if judgement is True or isinstance(judgement, Within):
             tally.kept += self._counting
             if isinstance(judgement, Within):
-                tally.closest = max(tally.closest or 0.0, judgement)
+                tally.closest = max(tally.closest or 0.0, float(judgement))  # a plain one: it travels
         elif judgement == "unsupported":
             tally.unsupported += self._counting
         elif isinstance(judgement, Failure):

@@ -22,7 +22,11 @@ class CaseError(ValueError):
 
 @dataclass(frozen=True)
 class Input:
-    """One tensor that the case passes: ``kind`` is floating, index (``range(below)``) or mask."""
+    """One tensor that the case passes: ``kind`` is floating, index (``range(below)``), mask, lengths or permutation.
+
+    ``lengths`` are those of a packed sequence; or of the tensors of a list (``form``), which ``shape`` holds one after
+    another along its first axis; or the values themselves, which come as a tensor, as a list or on the meta device.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -32,21 +36,26 @@ class Input:
     memory: str = "contiguous"
     lengths: tuple[int, ...] | None = None
     enforce_sorted: bool = True
+    form: str = "tensor"
 
 
 @dataclass(frozen=True)
 class Violation:
-    """What the case does that the documentation excludes: ``axis`` of ``port`` has ``size``, or the rank is wrong."""
+    """What the case does that the documentation excludes: ``axis`` of ``port`` has ``size``, or the rank is wrong, or
+    a ``rule`` of the page of a function is broken."""
 
     port: str
     axis: int | None
     size: int
+    rule: str = ""
 
 
 @dataclass(frozen=True)
 class Case:
     """One execution. ``arguments`` are those passed explicitly; the first ``positional`` of them by position.
 
+    With ``draws``, the module is made under each of these seeds of torch's generator and then reset, or is called under
+    each of them and then once more: what torch draws is the thing to be judged, never a part of the case.
     ``usage`` is what is done with the module before it is called (:mod:`conformance.oracle.claims.usage`); with
     ``gradients``, it is called and then differentiated.
     """
@@ -62,6 +71,7 @@ class Case:
     train: bool = True
     twin: bool = False
     seed: int = 0
+    draws: tuple[int, ...] = ()
     usage: str = "plain"
     gradients: bool = False
     violation: Violation | None = None
@@ -102,6 +112,10 @@ class Case:
         """The scenario whose claims it exercises: its layout, or what is excluded or unusual about it."""
         if self.violation:
             return "refused"
+        if self.draws:
+            return "initialisation" if self.layout == "constructor" else "dropout"
+        if self.twin and self.layout != "constructor":
+            return "arguments"
         return "usage" if self.usage != "plain" else self.layout
 
     @cached_property
@@ -121,7 +135,9 @@ class Case:
             "positional": self.positional,
             "given": tuple(item.name for item in self.inputs),
             "memory": tuple(item.memory for item in self.inputs),
-            "enforce_sorted": all(item.enforce_sorted for item in self.inputs),
+            "enforce_sorted": self.options.get("enforce_sorted", all(item.enforce_sorted for item in self.inputs)),
+            "form": tuple(item.form for item in self.inputs),
+            "rule": broken.rule if broken else None,
             "violated": broken.port if broken else None,
             "violated_axis": broken.axis if broken else None,
             "violated_size": broken.size if broken else None,

@@ -25,6 +25,12 @@ def judge(claims: Sequence[Claim], found: Evidence) -> dict[str, Judgement]:
 
 def applies(contract: Contract, case: Case, release: str) -> bool:
     """Whether this release documents every argument that the case passes, and the place of those by position."""
+    if any(not in_range(contract.option(name).releases, release) for name in case.options):
+        return False
+    if case.layout in contract.layout_names and not in_range(contract.layout(case.layout).releases, release):
+        return False
+    if not in_range(contract.releases, release) or not _excludes(contract, case, release):
+        return False
     for position, name in enumerate(contract.ordered(case.arguments)):
         argument = contract.argument(name)
         if not in_range(argument.releases, release):
@@ -32,3 +38,9 @@ def applies(contract: Contract, case: Case, release: str) -> bool:
         if position < case.positional and not in_range(argument.by_position or "", release):
             return False
     return True
+
+
+def _excludes(contract: Contract, case: Case, release: str) -> bool:
+    """Whether this release's page excludes what the case does on purpose."""
+    rule = case.violation.rule if case.violation else ""
+    return not rule or any(known.name == rule and in_range(known.releases, release) for known in contract.excludes)

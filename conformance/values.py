@@ -72,12 +72,17 @@ def decode(data: bytes, dtype: str, shape: Sequence[int]) -> Array:
 def _values(rng: np.random.Generator, item: Input) -> Array:
     """The array of an input, in the shape and dtype that the case states; an expanded one repeats its first row."""
     array = _draw(rng, item)
-    if item.memory == "expanded" and item.shape and item.shape[0] > 1:
+    if item.memory == "expanded" and item.kind not in ("lengths", "permutation") and item.shape and item.shape[0] > 1:
         array = np.broadcast_to(array[:1], item.shape)
     return array
 
 
 def _draw(rng: np.random.Generator, item: Input) -> Array:
+    if item.kind == "lengths":
+        given = np.array(item.lengths, np.float64) - (0.5 if item.dtype != "int64" else 0)
+        return np.resize(given, item.shape).astype(DTYPES[item.dtype])
+    if item.kind == "permutation":
+        return rng.permutation(math.prod(item.shape)).astype(np.int64).reshape(item.shape)
     if item.kind == "index":
         return rng.integers(0, max(item.below, 1), item.shape, dtype=np.int64)
     if item.kind == "mask":
@@ -85,4 +90,7 @@ def _draw(rng: np.random.Generator, item: Input) -> Array:
         if mask.ndim:
             mask[..., 0:1] = False  # never a row in which everything is masked: its softmax is 0/0
         return mask
+    if item.dtype in ("int64", "bool"):  # labels
+        low, high = (-99, 100) if item.dtype == "int64" else (0, 2)
+        return rng.integers(low, high, item.shape).astype(DTYPES[item.dtype])
     return rng.standard_normal(item.shape).astype(DTYPES[item.dtype])

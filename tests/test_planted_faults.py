@@ -12,7 +12,8 @@ from conformance.oracle.claims import Claim, claims_of
 from conformance.oracle.registry import builtin
 from conformance.strategies.boundary import boundary_cases
 from conformance.targets import Target
-from tests.planted.faults import fault_for, planted
+from tests.planted.faults import fault_for
+from tests.planted.search import broken_claims, found_with
 
 CLAIMS = [
     pytest.param(contract, claim, id=claim.id)
@@ -22,14 +23,6 @@ CLAIMS = [
 ]
 # Faults that nothing but their own claim may notice. Others have consequences: what is refused has no shape.
 ALONE = (".dtype", ".device", ".learnable", ".unmodified", ".names", ".indices")
-
-
-def broken_claims(contract, scenario: str, target: Target, random_cases: int) -> set[str]:
-    """The claims of a scenario that a campaign finds broken and that the ledger does not know."""
-    claims = [c for c in claims_of(contract) if c.scenario == scenario and c.authority == "documentation"]
-    plan = Plan(random_cases, ledger=Ledger.load(), shrink=False)
-    outcome = Campaign(contract, scenario, claims, [target], plan).run()
-    return {claim for (claim, _), tally in outcome.tallies.items() if tally.broken}
 
 
 def explained(claim: Claim) -> bool:
@@ -47,24 +40,12 @@ def broken_by_torch_itself(contract, claim: Claim, target: Target) -> bool:
     return any(campaign._execute([case])[0] for case in cases)
 
 
-FOUND: dict[tuple[str, str, int], set[str]] = {}
-
-
-def found_with(fault: str, contract, scenario: str, target: Target, random_cases: int) -> set[str]:
-    """The claims broken under a fault; claims that share a fault share the campaign that looks for it."""
-    key = (fault, scenario, random_cases)
-    if key not in FOUND:
-        with planted(target, fault):
-            FOUND[key] = broken_claims(contract, scenario, target, random_cases)
-    return FOUND[key]
-
-
 @pytest.mark.parametrize(("contract", "claim"), CLAIMS)
 def test_the_claim_catches_its_planted_fault(contract, claim: Claim, shared_target: Target):
     fault = fault_for(claim, contract)
-    broken = found_with(fault, contract, claim.scenario, shared_target, 0)
+    broken = found_with(fault, contract, claim, shared_target)
     if claim.id not in broken:
-        broken = found_with(fault, contract, claim.scenario, shared_target, 300)
+        broken = found_with(fault, contract, claim, shared_target, 300)
     if claim.id not in broken and explained(claim):
         # The ledger explains every failure of this claim that the fault brings about, since torch has the same defect.
         assert broken_by_torch_itself(contract, claim, shared_target)

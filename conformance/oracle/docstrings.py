@@ -21,11 +21,14 @@ from conformance.oracle.latex import Unreadable
 _LONGEST, _MOST = 200_000, 80
 _PORTS = ("Inputs", "Outputs", "Shape")
 _HEADER = re.compile(r"^(Args|Inputs|Outputs|Shape|Attributes)[ \t]*::?(?:[ \t].*)?$")
-_ENTRY = re.compile(r"^\*{0,2}([A-Za-z_][\w\[\]]*)\*{0,2}[ \t]*(?:\([^()]*\))?[ \t]*(?::|-)(?!:)[ \t]*")
+_NAME = r"^\*{0,2}([A-Za-z_][\w\[\]]*'?)\*{0,2}[ \t]*"
+# "**input** of shape `(batch, input_size)`: tensor …": what comes before the colon belongs to the text.
+_ENTRY = re.compile(rf"{_NAME}(?:(?:\([^()]*\))?[ \t]*(?::|-)(?!:)[ \t]*|(?=of shape\b))")
 _ROLE = re.compile(r":math:`([^`]*)`")
 # In the flattened text of an entry a formula stands between these two, which no docstring has.
 _OPEN, _CLOSE = "\x01", "\x02"
 _MATH = re.compile(rf"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}")
+_EQUALS = re.compile(rf"{_CLOSE}\s*=\s*`{{1,2}}(\w+)`{{1,2}}")
 _SENTENCE_END = re.compile(r"\.(?=\s|$)|\n")
 _CONDITION = re.compile(r"`{1,2}([A-Za-z_]\w*)\s*(=|==|!=|>|>=|<|<=)\s*(True|False|None|\d{1,9})`{1,2}")
 _IS_WORD = re.compile(r"([A-Za-z_]\w*) is '(\w+)'")
@@ -140,8 +143,9 @@ def _indent(line: str) -> int:
 
 
 def _flat(lines: list[str]) -> str:
-    """One line a paragraph, formulas marked; a shape that the page broke over two roles is one formula again."""
+    """One line a paragraph, formulas marked; a shape or an equation that the page broke over two roles is one again."""
     text = _ROLE.sub(lambda role: f"{_OPEN}{role[1]}{_CLOSE}", " ".join(line or "\n" for line in lines))
+    text = _EQUALS.sub(rf" = \1{_CLOSE}", text)
     pieces = re.split(rf"{_CLOSE}\s*{_OPEN}", text)
     joined = pieces[0]
     for piece in pieces[1:]:
@@ -154,7 +158,8 @@ def _flat(lines: list[str]) -> str:
 
 # "All but the last dimension are the same shape as the input" says less than "must be the same shape as the input".
 _SHAPE_LIKE = re.compile(
-    rf"{_OPEN}\s*(\([^{_OPEN}{_CLOSE}]*){_CLOSE}|(?<!are the )\b(same shape (?:as )?(?:the )?input)\b|\b([Ss]calar)\b"
+    rf"{_OPEN}\s*(?P<math>\([^{_OPEN}{_CLOSE}]*){_CLOSE}|(?:(?<=of shape )|(?<=` or ))`(?P<code>\([^`]*\))`"
+    r"|(?<!are the )\b(?P<like>same shape (?:as )?(?:the )?input)\b|\b[Ss]calar\b"
 )
 
 
@@ -162,11 +167,11 @@ def _port_statements(section: str, lines: list[str]) -> Iterator[Stated]:
     for name, text in _entries(lines):
         if name:
             for match, clause, conditions in _clauses(text, list(_SHAPE_LIKE.finditer(text))):
-                source = match[0].strip(f"{_OPEN}{_CLOSE} ")
+                source = match[0].strip(f"{_OPEN}{_CLOSE}` ")
                 said = Stated(section, name, source, clause=clause, conditions=conditions)
-                if match[1]:
-                    yield _read(said, match[1].strip())
-                elif match[2]:
+                if shape := match["math"] or match["code"]:
+                    yield _read(said, shape.strip())
+                elif match["like"]:
                     yield replace(said, like="input")
                 elif section == "Shape":
                     yield said

@@ -27,7 +27,8 @@ def pair(value: Any) -> Any:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": math.floor, "ceil": math.ceil, "prod": math.prod, "sum": sum,
-    "min": min, "max": max, "len": len, "pair": pair,
+    "min": min, "max": max, "len": len, "pair": pair, "sorted": sorted,
+    "sqrt": math.sqrt,
 }  # fmt: skip
 
 _NODES = (

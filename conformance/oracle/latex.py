@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 LONGEST, _TOKENS, _DEPTH = 600, 100, 12
 _Read = TypeVar("_Read")
@@ -47,16 +47,17 @@ _RELATION: dict[str, ast.cmpop] = {
 _WORDS = {"if", "otherwise", "else"}
 _CONSTANTS: dict[str, bool | None] = {"True": True, "False": False, "None": None}
 _ELLIPSIS = "..."
+_MARKS = {_ELLIPSIS: ".", "*": "*"}
 
 
 def formula(text: str) -> str:
     """One formula, ``\\frac{a}{b} + 1`` as ``a / b + 1``."""
-    return _whole(text, lambda reader: reader.choice())
+    return _whole(text, _Reader.choice)
 
 
 def condition(text: str) -> str:
     """A relation, ``bidirectional=True`` as ``bidirectional``."""
-    return _whole(text, lambda reader: reader.condition())
+    return _whole(text, _Reader.condition)
 
 
 def definition(text: str) -> tuple[str, str]:
@@ -284,7 +285,7 @@ class _Reader:
         return value
 
     def rounded(self, opening: str) -> ast.expr:
-        function: Literal["floor", "ceil"] = "floor" if opening == r"\lfloor" else "ceil"
+        function = opening.removeprefix(r"\l")
         value = self.choice()
         self.expect(rf"\r{function}")
         return ast.Call(ast.Name(function), [value], [])
@@ -326,24 +327,19 @@ def _joined(parts: list[str]) -> tuple[str, ...]:
     """``d_1, ..., d_K`` is ``*d``; ``*, S_a, ..., S_b, *`` is all of ``*S``, whose ends the bare stars are."""
     if _ELLIPSIS not in parts:
         return tuple(parts)
-    gap = parts.index(_ELLIPSIS)
-    base = parts[gap - 1].rpartition("_")[0] if gap else ""
-    first, last = gap, gap
-    while base and first and parts[first - 1].rpartition("_")[0] == base:
-        first -= 1
-    while base and last + 1 < len(parts) and (parts[last + 1] == _ELLIPSIS or parts[last + 1].startswith(f"{base}_")):
-        last += 1
-    if not base or not base.isidentifier() or parts[last] == _ELLIPSIS or first == gap:
+    base = parts[parts.index(_ELLIPSIS) - 1].rpartition("_")[0]
+    kinds = "".join("s" if part.startswith(f"{base}_") else _MARKS.get(part, " ") for part in parts)
+    run = re.fullmatch(r"([^.s]*?)(\*?)(s+)\.(?:s\.)?s(\*?)([^.s]*)", kinds)
+    if run is None or not base.isidentifier():
         raise Unreadable("dots that do not stand between two sizes of one kind")
-    start, end = (parts[i].removeprefix(f"{base}_") for i in (first, last))
-    counted = [part.removeprefix(f"{base}_") for part in parts[first:gap]]
-    if start.isdecimal() and counted != [str(int(start) + i) for i in range(gap - first)]:
+    first, *counted = (part.removeprefix(f"{base}_") for part in parts[run.start(3) : run.end(3)])
+    last = parts[run.start(4) - 1].removeprefix(f"{base}_")
+    if counted and (not first.isdecimal() or counted != [str(int(first) + i + 1) for i in range(len(counted))]):
         raise Unreadable("sizes that are not counted one by one")
-    if start == "1":
-        return (*parts[:first], f"*{base}", *parts[last + 1 :])
-    before, after = parts[:first][-1:] == ["*"], parts[last + 1 :][:1] == ["*"]
-    run = "*" + _slice(base, "" if before else start, "" if after else end)
-    return (*parts[: first - before], run, *parts[last + 1 + after :])
+    if first == "1":
+        return (*parts[: run.start(3)], f"*{base}", *parts[run.start(4) :])
+    sizes = _slice(base, "" if run[2] else first, "" if run[4] else last)
+    return (*parts[: run.start(2)], f"*{sizes}", *parts[run.end(4) :])
 
 
 def _slice(base: str, first: str, last: str) -> str:

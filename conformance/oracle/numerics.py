@@ -18,10 +18,12 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 # Unit roundoff and smallest positive number of the dtypes: IEEE 754-2019, table 3.5; bfloat16 has 8 bits of precision.
-ROUNDOFF = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
-TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
+ROUNDOFF = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53,
+            "int64": 0.0, "bool": 0.0}  # fmt: skip
+TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074,
+        "int64": 0.0, "bool": 0.0}  # fmt: skip
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
-           "float64": float(np.finfo(np.float64).max)}  # fmt: skip
+           "float64": float(np.finfo(np.float64).max), "int64": 2.0**53, "bool": 2.0}  # fmt: skip
 # Roundings granted to one evaluation of a transcendental function. Vector libraries state 1 ulp, which is 2 roundoffs,
 # for exp and tanh (SLEEF documentation, "u10"; CUDA programming guide, "Mathematical Functions": tanhf 2 ulp, expf 2
 # ulp); a logistic function is an exponential, a sum and a quotient.
@@ -119,10 +121,11 @@ class Running:
         return Bounded(x.value, self.gamma(terms) * np.abs(x.value))
 
     def sigmoid(self, z: Bounded) -> Bounded:
-        """The logistic function; its slope is at most what it is at z plus a tenth of the distance."""
+        """The logistic function; its slope changes by at most a tenth a unit, and by at most its e-fold."""
         value = 1 / (1 + np.exp(-z.value))
         slope = value * (1 - value)
-        error = np.minimum(z.error * (slope + 0.1 * z.error), 1)
+        change = np.fmin(0.1 * z.error, slope * np.expm1(z.error))  # the second where a gate is shut or wide open
+        error = np.minimum(z.error * (slope + change), 1)
         return Bounded(value, error + (SIGMOID * self.unit) * value + self.tiny)
 
     def tanh(self, z: Bounded) -> Bounded:
@@ -152,6 +155,16 @@ class Running:
         """``1 - a``."""
         value = 1 - a.value
         return Bounded(value, a.error + self.unit * (np.abs(value) + a.error))
+
+    def scaled(self, x: Bounded, factor: float) -> Bounded:
+        """What a dropout makes of all elements: 0, nothing, or a product with a quotient, three roundings in all."""
+        if factor == 0:
+            return x.map(np.zeros_like)
+        if factor == 1:
+            return x
+        found = x.map(lambda array: array * factor)
+        found.error = found.error + self.gamma(3) * (np.abs(found.value) + found.error) + self.tiny
+        return found
 
 
 class Directional(Running):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,12 @@ from conformance.cases import Case
 from conformance.oracle.contract import Contract
 from conformance.oracle.equations.given import Given, Outputs
 from conformance.oracle.expression import expression
+from conformance.oracle.fates import Fates, factors
 from conformance.oracle.numerics import Array, Directional, Running
 from conformance.values import Values, exact, values
+
+
+_OWN = 2.0**-46  # what the judge itself may round away, of sums of a hundred terms
 
 
 def values_of(contract: Contract, case: Case) -> Values:
@@ -21,16 +26,40 @@ def values_of(contract: Contract, case: Case) -> Values:
     env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
     parameters = {name: s for name, (entry, s) in contract.expected_parameters(env).items() if not entry.buffer}
     ports = [port for port in contract.outputs if case.layout in port.by_layout and expression(port.when)(env)]
-    return values(case, parameters, {port.name: contract.shape_of(port, case.layout)(env) for port in ports})
+    floating = [port for port in ports if port.kind(case.layout) == "floating"]
+    made = values(case, parameters, {port.name: contract.sizes_of(port, case.layout, env) for port in floating})
+    if case.scenario != "dropout" or contract.dropped is None:
+        return made
+    return replace(made, parameters=contract.dropped.readable(env, case.seed, made.parameters))
 
 
 def evaluate(
-    contract: Contract, case: Case, env: Mapping[str, Any], given: Values, order: Sequence[int] | None
+    contract: Contract,
+    case: Case,
+    env: Mapping[str, Any],
+    given: Values,
+    order: Sequence[int] | None,
+    factors: Sequence[float] | None = None,
 ) -> Outputs | None:
-    """The outputs by name, each with its bound; None where the page fixes no values (as under dropout)."""
+    """The outputs by name, each with its bound; None where the page fixes no values (as under dropout, unless its
+    ``factors`` are given)."""
     assert contract.equations is not None
     with np.errstate(all="ignore"):  # what is not finite is not compared
-        return contract.equations(Running(case.dtype), _given(case, env, given, order))
+        return contract.equations(Running(case.dtype), _given(case, env, given, order, factors=factors))
+
+
+def fates(
+    contract: Contract, case: Case, env: Mapping[str, Any], given: Values, order: Sequence[int] | None
+) -> Mapping[str, Fates]:
+    """What may have become of each element of every output where elements are dropped at random; none elsewhere."""
+    assert contract.dropped is not None
+    probability = float(expression(contract.dropped.probability)(env))
+    places = int(expression(contract.dropped.places)(env))
+    if not case.train or not 0 < probability < 1 or places < 1:
+        return {}
+    found = [evaluate(contract, case, env, given, order, each) for each in factors(places, probability)]
+    return {port.name: Fates([outputs[port.name] for outputs in found if outputs], case.dtype)
+            for port in contract.outputs}  # fmt: skip
 
 
 def differentiate(
@@ -50,7 +79,7 @@ def differentiate(
     if outputs is None:
         return None
     value = bound = 0.0
-    relative = a.roundings * a.unit
+    relative = a.roundings * a.unit + _OWN
     for name, cotangent in given.cotangents.items():
         found, weight = outputs[name], exact(cotangent)
         value += float((weight * found.tangent).sum())
@@ -64,7 +93,8 @@ def _given(
     given: Values,
     order: Sequence[int] | None,
     toward: Mapping[str, Array] | None = None,
+    factors: Sequence[float] | None = None,
 ) -> Given:
     inputs = {name: exact(array) for name, array in given.inputs.items()}
     parameters = {name: exact(array) for name, array in given.parameters.items()}
-    return Given(env, case.layout, inputs, parameters, case.train, order, toward)
+    return Given(env, case.layout, inputs, parameters, case.train, order, toward, factors)

@@ -23,7 +23,8 @@ _RELATIONS: dict[type[ast.cmpop], Any] = {
     ast.Eq: sympy.Eq, ast.NotEq: sympy.Ne, ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge,
     ast.Is: sympy.Eq, ast.IsNot: sympy.Ne,
 }  # fmt: skip
-_FUNCTIONS = {"floor": sympy.floor, "ceil": sympy.ceiling, "min": sympy.Min, "max": sympy.Max, "gcd": sympy.gcd}
+_FUNCTIONS = {"floor": sympy.floor, "ceil": sympy.ceiling, "min": sympy.Min, "max": sympy.Max, "gcd": sympy.gcd,
+              "sqrt": sympy.sqrt}  # fmt: skip
 
 
 def symbol(name: str) -> sympy.Symbol:

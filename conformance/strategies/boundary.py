@@ -14,6 +14,7 @@ from conformance.cases import Case, Input
 from conformance.oracle.contract import Contract, Domain, Example, Lists
 from conformance.oracle.expression import expression
 from conformance.strategies.build import Impossible, Pick, build, violations
+from conformance.strategies.calls import input_of
 from conformance.strategies.reduce import Choices, recording
 
 VARIANTS = 6
@@ -108,6 +109,8 @@ def _edges(name: str, domain: Domain) -> list[Any]:
 
 def _example(contract: Contract, example: Example) -> Case:
     """An example of a page as a case, with its own arguments and sizes and nothing else."""
+    if contract.function:
+        return _called(contract, example)
     env = contract.environment(example.arguments, example.sizes, example.layout)
     ports = [p for p in contract.inputs if not p.optional or p.name in example.given]
     kinds = {p.name: p.kind(example.layout) for p in ports}
@@ -118,3 +121,14 @@ def _example(contract: Contract, example: Example) -> Case:
         for p in ports
     )  # fmt: skip
     return Case(contract.module, example.layout, dict(example.arguments), inputs, dict(example.sizes))
+
+
+def _called(contract: Contract, example: Example) -> Case:
+    """An example of the page of a function: its arguments are passed in the call."""
+    layout = contract.layout(example.layout)
+    env = contract.environment(example.arguments, example.sizes, example.layout)
+    inputs = tuple(
+        input_of(contract, layout, port, env, "float32", lambda name, domain: domain[0])  # type: ignore[index]
+        for port in contract.inputs
+    )
+    return Case(contract.module, example.layout, {}, inputs, dict(example.sizes), dict(example.arguments))

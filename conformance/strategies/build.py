@@ -11,10 +11,12 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from string import Formatter
 from typing import Any
 
 from conformance.cases import Case, Input, Violation
 from conformance.oracle.claims.refusal import breakable
+from conformance.oracle.claims.usage import BY_NAME, Usage
 from conformance.oracle.contract import REQUIRED, Argument, Contract, Domain, Layout, Port, TensorOf
 from conformance.oracle.expression import expression, shape
 
@@ -32,16 +34,30 @@ class Impossible(Exception):
 
 def build(contract: Contract, scenario: str, pick: Pick) -> Case:
     """The case that ``pick`` chooses in a scenario: ``constructor``, ``refused`` or the name of a layout."""
+    if contract.function:
+        from conformance.strategies.calls import call_case  # which builds on what is below
+
+        return call_case(contract, scenario, pick)
     if scenario == "constructor":
         return _construction(contract, pick)
-    layout = contract.layout(scenario if scenario != "refused" else pick("layout", _refusing(contract)))
+    if scenario == "initialisation":
+        return _fresh(contract, pick)
+    dropped = contract.dropped if scenario == "dropout" else None
+    if dropped:
+        pick = _trying(dropped.tried, pick)
+    usage = BY_NAME[pick("usage", tuple(BY_NAME))] if scenario == "usage" else None
+    layout = contract.layout(_layout(contract, scenario, pick))
     broken = pick("violation", violations(contract, layout)) if scenario == "refused" else None
     dtypes = contract.dtypes[:2] if broken else contract.dtypes
+    if usage:
+        dtypes = tuple(d for d in dtypes if d in usage.dtypes)
     dtype = pick("dtype", dtypes)
     arguments = _arguments(contract, layout, dtype, pick)
     options = _passed(contract.options, {}, None, pick)
     sizes = _sizes(contract, layout, {**arguments, **options}, pick)
     env = contract.environment({**arguments, **options}, sizes, layout.name)
+    if dropped and not expression(dropped.where)(env):
+        raise Impossible(f"what is dropped shows only where {dropped.where}")
     given = _given(contract, layout, broken, pick)
     inputs = tuple(_input(contract, layout, port, env, dtype, pick) for port in given)
     case = Case(
@@ -54,10 +70,44 @@ def build(contract: Contract, scenario: str, pick: Pick) -> Case:
         positional=pick("positional", (0, sum(a.default is REQUIRED for a in contract.arguments))),
         dtype=dtype,
         train=pick("train", (True, False)),
-        gradients=contract.equations is not None and not broken and pick("gradients", (False, True)),
-        seed=pick("seed", SEEDS),
+        usage=usage.name if usage else "plain",
+        gradients=not dropped and _differentiated(contract, usage, broken, pick),
+        seed=(seed := pick("seed", SEEDS)),
+        draws=_draws(seed) if dropped else (),
     )
     return case if broken is None else _violate(contract, case, env, broken, pick)
+
+
+def _layout(contract: Contract, scenario: str, pick: Pick) -> str:
+    if scenario == "refused":
+        return str(pick("layout", _refusing(contract)))
+    return str(pick("layout", contract.layout_names)) if scenario in ("usage", "dropout") else scenario
+
+
+def _trying(tried: Mapping[str, Any], pick: Pick) -> Pick:
+    """The same pick, which is offered other values of some choices."""
+    return lambda name, domain: pick(name, tried.get(name, domain))
+
+
+def _draws(seed: int) -> tuple[int, ...]:
+    """Seeds for torch's generator: one twice, and another one."""
+    return (seed, seed, seed + 1)
+
+
+def _fresh(contract: Contract, pick: Pick) -> Case:
+    """A construction whose parameters nobody writes to."""
+    tried = {name: values for rule in contract.initialised for name, values in rule.tried.items()}
+    pick = _trying(tried, pick)
+    dtype = pick("dtype", contract.dtypes) if contract.takes_dtype else "float32"
+    arguments = _arguments(contract, None, dtype, pick)
+    seed = pick("seed", SEEDS)
+    return Case(contract.module, "constructor", arguments, dtype=dtype, seed=seed, draws=_draws(seed))
+
+
+def _differentiated(contract: Contract, usage: Usage | None, broken: Any, pick: Pick) -> bool:
+    if contract.equations is None or broken or (usage and not usage.differentiable):
+        return False
+    return bool(pick("gradients", (False, True)))
 
 
 def _construction(contract: Contract, pick: Pick) -> Case:
@@ -145,6 +195,8 @@ def _symbols(contract: Contract, layout: Layout) -> tuple[str, ...]:
     if key not in _SYMBOLS:
         ports = [p for p in (*contract.inputs, *contract.outputs) if layout.name in p.by_layout]
         names = {n for p in ports for n in shape(p.by_layout[layout.name]).names}
+        names |= {n for p in ports if p.each for n in expression(p.each).names}
+        names |= {name for _, name, _, _ in Formatter().parse(layout.method) if name}
         bound = {**{k: v for k, v in contract.where.items() if isinstance(v, str)}, **layout.binds}
         while more := {n for name in names if name in bound for n in expression(bound[name]).names} - names:
             names |= more
@@ -208,15 +260,16 @@ def _input(contract: Contract, layout: Layout, port: Port, env: Mapping[str, Any
     )
 
 
-_VIOLATIONS: dict[tuple[int, str], tuple[tuple[str, int | None], ...]] = {}
+_VIOLATIONS: dict[tuple[int, str], tuple[Any, ...]] = {}
 
 
-def violations(contract: Contract, layout: Layout) -> tuple[tuple[str, int | None], ...]:
-    """What can be wrong in a layout: an input, and its axis or (None) its rank."""
+def violations(contract: Contract, layout: Layout) -> tuple[Any, ...]:
+    """What can be wrong in a layout: an input, and its axis or (None) its rank; or what else the page excludes."""
     key = (id(contract), layout.name)
     if key not in _VIOLATIONS:
         ports = [port for port in contract.inputs if layout.name in port.by_layout]
-        _VIOLATIONS[key] = tuple((p.name, axis) for p in ports for axis in breakable(contract, layout, p))
+        rules = [rule for rule in contract.excludes if not rule.layouts or layout.name in rule.layouts]
+        _VIOLATIONS[key] = (*((p.name, axis) for p in ports for axis in breakable(contract, layout, p)), *rules)
     return _VIOLATIONS[key]
 
 

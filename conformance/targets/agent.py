@@ -1,4 +1,4 @@
-"""The agent: runs in a target's interpreter and executes cases there. The only file that imports torch.
+"""The agent: runs in a target's interpreter and executes cases there. With its usages the only file to import torch.
 
 Its source is shipped by execnet, so it needs torch and the standard library, nothing of this package and no NumPy, and
 it keeps to what Python 3.8 knows, the oldest that torch 2.0 runs on.
@@ -8,15 +8,20 @@ tensors beside it. It knows no contract and judges nothing: it says what happene
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import inspect
 import json
 import time
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:  # in the target, the sources of these have run before this one
+    from conformance.targets.functions import run_function
+    from conformance.targets.usages import USAGES, Use, effective
 
 DTYPES = {name: getattr(torch, name) for name in ("float16", "float32", "float64", "bfloat16", "int64", "bool")}
 DEVICE = "cpu"
@@ -73,7 +78,7 @@ def describe(module: str) -> dict[str, Any]:
     signature = inspect.signature(cls)
     return {
         "doc": inspect.cleandoc(cls.__doc__ or ""),
-        "forward": inspect.cleandoc(cls.forward.__doc__ or ""),
+        "forward": inspect.cleandoc(getattr(cls, "forward", None).__doc__ or ""),
         "signature": [
             [p.name, p.kind.name, None if p.default is p.empty else repr(p.default)]
             for p in signature.parameters.values()
@@ -105,6 +110,9 @@ def _run_one(case: dict[str, Any], blobs: list[bytes], out: list[bytes]) -> dict
 
 
 def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: list[bytes]) -> None:
+    if case.get("function"):
+        run_function(case, blobs, seen, out)
+        return
     with _Clock(seen):
         module = _construct(case["module"], case["args"], case["kwargs"])
     if case["twin"] is not None:
@@ -113,6 +121,7 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
             twin = _construct(case["module"], (), case["twin"])
         seen["twin"] = _config(twin)
     if case["call"] is None:
+        _draw(case, seen, out)
         seen["parameters"] = [_described(n, p) for n, p in module.named_parameters()]
         seen["buffers"] = [_described(n, b) for n, b in module.named_buffers()]
         return
@@ -131,25 +140,69 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
     packs = {name: value for name, value in inputs.items() if not isinstance(value, torch.Tensor)}
     seen["packs"] = {name: _packed(value) for name, value in packs.items()}
     packed_before = {name: value.data.detach().clone() for name, value in packs.items()}
-    args, kwargs = case["call"]
-    call = torch.compile(module) if MODE == "compile" else module
-    seen["phase"] = "call"
-    args, kwargs = [_resolve(a, inputs) for a in args], {k: _resolve(a, inputs) for k, a in kwargs.items()}
-    with _Clock(seen), _grad_mode():
-        result = call(*args, **kwargs)
+    use, module, result = _use(case, module, inputs, seen)
     if differentiated:
         seen["phase"] = "backward"
         _backward(result, blobs[1 + len(tensors) :], case["dtype"], seen)
         named = (*tensors.items(), *module.named_parameters())
         seen["gradients"] = {n: _gradient(t, out) for n, t in named if t.is_floating_point()}
+        for check in use.after:
+            check()
     seen["phase"] = "done"
+    seen["noticed"] = use.noticed
+    seen["effective"] = {name: _observed(tensor, out) for name, tensor in effective(use, module).items()}
     seen["result"] = _observed(result, out)
+    seen["draws"] = [_observed(drawn, out) for drawn in use.drawn]
     seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
     seen["modified"] += [
         name
         for name, value in packs.items()
         if _packed(value) != seen["packs"][name] or not _same_bits(value.data, packed_before[name])
     ]
+
+
+def _use(case: dict[str, Any], module: torch.nn.Module, inputs: dict[str, Any], seen: dict[str, Any]) -> Any:
+    """Calls the module in the way that the case says: the use, the module that was called, the result."""
+    args, kwargs = case["call"]
+    args, kwargs = [_resolve(a, inputs) for a in args], {k: _resolve(a, inputs) for k, a in kwargs.items()}
+
+    def call(called: Any) -> Any:
+        seen["phase"] = "call"
+        with _grad_mode():
+            return (torch.compile(called) if MODE == "compile" else called)(*args, **kwargs)
+
+    def again(device: Any = DEVICE, **changed: Any) -> torch.nn.Module:
+        given = {k: v for k, v in case["kwargs"].items() if k not in changed}
+        if "device" in given:
+            return _construct(case["module"], case["args"], dict(given, device=torch.device(device)))
+        with torch.device(device):
+            return _construct(case["module"], case["args"], given)
+
+    def seeded(seed: int) -> Any:
+        torch.manual_seed(seed)
+        return call(module)
+
+    use = Use(module, again, call)
+    seen["phase"] = case["usage"] if case["usage"] != "plain" else "call"
+    with _Clock(seen):
+        use.drawn = [seeded(seed) for seed in case["draws"]]
+        module, result = USAGES[case["usage"]](use)
+    return use, module, result
+
+
+def _draw(case: dict[str, Any], seen: dict[str, Any], out: list[bytes]) -> None:
+    """The parameters of the module as it is made under each seed of the case, and after it was then reset."""
+    seen["draws"] = []
+    for seed in case["draws"]:
+        with _Clock(seen):
+            torch.manual_seed(seed)
+            module = _construct(case["module"], case["args"], case["kwargs"])
+        seen["draws"].append({name: _observed(p, out) for name, p in module.named_parameters()})
+    if case["draws"]:
+        seen["phase"] = "reset"
+        with _Clock(seen):
+            module.reset_parameters()
+        seen["draws"].append({name: _observed(p, out) for name, p in module.named_parameters()})
 
 
 def _backward(result: Any, cotangents: list[bytes], dtype: str, seen: dict[str, Any]) -> None:
@@ -190,7 +243,7 @@ class _Clock:
 def _grad_mode() -> Any:
     if MODE == "inference":
         return torch.inference_mode()
-    return torch.set_grad_enabled(MODE != "no_grad")
+    return torch.no_grad() if MODE == "no_grad" else contextlib.nullcontext()
 
 
 def _find(module: str) -> Any:
@@ -230,7 +283,7 @@ def _described(name: str, tensor: torch.Tensor) -> list[Any]:
 
 
 def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+    return str(tensor.dtype)[len("torch.") :]
 
 
 def _fill(module: torch.nn.Module, data: bytes, case: dict[str, Any]) -> None:
@@ -291,6 +344,8 @@ def _observed(value: Any, out: list[bytes]) -> dict[str, Any]:
         return {"type": "tensor", **described, "blob": _keep(value, out)}
     if isinstance(value, (tuple, list)):
         return {"type": type(value).__name__, "items": [_observed(item, out) for item in value]}
+    if isinstance(value, bool):
+        return {"type": "bool", "value": value}
     return {"type": type(value).__name__}
 
 
@@ -305,8 +360,10 @@ def _packed(value: Any) -> dict[str, Any]:
     """A packed sequence: its data described, its index tensors in full."""
     data = value.data
     described: dict[str, Any] = {"shape": tuple(data.shape), "dtype": _dtype(data), "device": str(data.device)}
+    described["kinds"] = {}
     for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):
         indices = getattr(value, name)
+        described["kinds"][name] = None if indices is None else [_dtype(indices), str(indices.device)]
         readable = indices is not None and indices.device.type != "meta"
         described[name] = indices.tolist() if readable else None
     return described

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import execnet
 from conformance.targets.spec import TargetSpec
 
 START_LIMIT = 180.0
-# Read, never imported: importing it would import torch.
-AGENT = Path(__file__).with_name("agent.py")
+# Read, never imported: importing them would import torch.
+SHIPPED = [Path(__file__).with_name(name) for name in ("usages.py", "functions.py", "agent.py")]
 
 
 Wired = tuple[dict[str, Any], list[bytes]]  # a case for the agent, and the bytes of its tensors
@@ -51,7 +52,7 @@ class Target:
             gateway = self._group.makegateway(text)
             self._channel = gateway.remote_exec("\n".join([_QUIET, self.prelude]) if self.prelude else _QUIET)
             self._channel.waitclose(START_LIMIT)
-            self._channel = gateway.remote_exec(AGENT.read_text(encoding="utf-8"))
+            self._channel = gateway.remote_exec(_shipped())
             self._send("hello", self.spec.device, self.spec.mode)
         except Exception as error:
             self.close()
@@ -164,7 +165,20 @@ class Target:
 
 # A user's code, or torch's, may print; nothing of it may reach the judge's terminal in the middle of a line.
 # (Its file descriptor 1 is no matter: execnet keeps its own stream elsewhere.) Importing torch may warn.
-_QUIET = "import sys, warnings; warnings.simplefilter('ignore'); sys.stdout = sys.stderr"
+# What torch itself writes to file descriptor 2 while it starts would come again with every restarted process.
+_QUIET = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+sys.stdout = sys.stderr
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+"""
+
+
+@cache
+def _shipped() -> str:
+    """The sources that run in a target, one after another in the same namespace."""
+    files = [(path.name, path.read_text(encoding="utf-8")) for path in SHIPPED]
+    return "\n".join(f"exec(compile({text!r}, {name!r}, 'exec'), globals())" for name, text in files)
 
 
 def _process(group: Any) -> subprocess.Popen[bytes] | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conformance.oracle.claims import Claim
-from conformance.oracle.contract import REQUIRED, Contract
+from conformance.oracle.contract import REQUIRED, Argument, Contract
 from conformance.targets import Target
 
 LIBRARY = (Path(__file__).parent / "library.py").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def fault_for(claim: Claim, contract: Contract) -> str:
             required = sum(a.default is REQUIRED for a in contract.arguments)
             return f"position_shifted({module!r}, {required})"
         case ["argument", argument, "default"]:
-            return f"default_changed({module!r}, {argument!r}, {_other_default(contract, argument)!r})"
+            return f"default_changed({module!r}, {argument!r}, {other_default(contract.argument(argument))!r})"
         case ["parameters", "dtype"]:
             return f"parameter_dtype({module!r})"
         case ["parameters", "device"]:
@@ -47,6 +47,8 @@ def fault_for(claim: Claim, contract: Contract) -> str:
             return f"output_changed({module!r}, {where!r}, (0,), 'indices')"
         case ["example", _]:
             return f"call_refuses_everywhere({module!r})"
+        case ["article", _, subject]:
+            return _fault_for_statement(claim, contract, subject)
         case [_, "refuses", *_]:
             return f"refusal_swallowed({module!r}, {where!r})"
         case [port, "presence"] if port in {p.name for p in contract.outputs}:
@@ -62,13 +64,23 @@ def fault_for(claim: Claim, contract: Contract) -> str:
     raise AssertionError(f"no fault is planted for {claim.id}: a claim that cannot fail is a defect")
 
 
-def _other_default(contract: Contract, argument: str) -> object:
+def _fault_for_statement(claim: Claim, contract: Contract, subject: str) -> str:
+    """An argument has another default, an output another shape; an input as the article gives it is refused."""
+    if claim.scenario == "constructor":
+        return f"default_changed({contract.module!r}, {subject!r}, {other_default(contract.argument(subject))!r})"
+    if subject in {port.name for port in contract.outputs}:
+        where = path(contract, subject)
+        return f"output_changed({contract.module!r}, {claim.scenario!r}, {where}, 'shape')"
+    return f"call_refuses({contract.module!r}, {claim.scenario!r})"
+
+
+def other_default(argument: Argument) -> object:
     """Another value than the documented default, legal wherever possible."""
     known = {"dtype": "torch.float64", "device": "meta", "weight": "tensor"}
-    if argument in known:
-        return known[argument]
-    entry = contract.argument(argument)
-    return next(value for value in entry.values if value != entry.default or type(value) is not type(entry.default))
+    if argument.name in known:
+        return known[argument.name]
+    default = argument.default
+    return next(value for value in argument.values if value != default or type(value) is not type(default))
 
 
 def path(contract: Contract, port: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ Each fault is limited to a corner of the configuration space, as real defects ar
 ``plant(module, kind, …)`` arms one, ``restore()`` takes it out again.
 """
 
+import inspect
 import sys
 import types
 
@@ -23,7 +24,8 @@ def restore():
 
 
 def patch(owner, name, value):
-    _SAVED.append((owner, name, owner.__dict__.get(name)))
+    # Of a function, the docstring is not in its dictionary.
+    _SAVED.append((owner, name, owner.__doc__ if name == "__doc__" else owner.__dict__.get(name)))
     setattr(owner, name, value)
 
 
@@ -38,6 +40,9 @@ CORNERS = {  # module -> a part of its configurations: what a careless change wo
     "RNN": lambda m: m.bidirectional and m.num_layers == 2,
     "LSTM": lambda m: m.bidirectional and m.num_layers == 2,
     "GRU": lambda m: m.bidirectional and m.num_layers == 2,
+    "RNNCell": lambda m: m.hidden_size == 2,
+    "LSTMCell": lambda m: m.hidden_size == 2,
+    "GRUCell": lambda m: m.hidden_size == 2,
     "Linear": lambda m: m.in_features == 2,
     "Conv2d": lambda m: m.out_channels == 2,
     "MaxPool1d": lambda m: m.dilation == 2,
@@ -61,6 +66,8 @@ def layout(m, x, args):
         if isinstance(x, PackedSequence):
             return "packed"
         return "unbatched" if x.dim() == 2 else "batch_first" if m.batch_first else "time_first"
+    if name in ("RNNCell", "LSTMCell", "GRUCell"):
+        return "unbatched" if x.dim() == 1 else "batched"
     if name == "CrossEntropyLoss":
         kind = {1: "unbatched", 2: "batched"}.get(x.dim(), "k_dimensional")
         return kind + ("_probabilities" if args[0].is_floating_point() else "_indices")
@@ -318,18 +325,23 @@ def refusal_swallowed(module, where):
     patch(cls, "forward", forward)
 
 
-def docstring_changed(module, method, old, new):
-    owner = find(module)
-    if method:
-        original = owner.forward
-        copy = types.FunctionType(
-            original.__code__, original.__globals__, original.__name__, original.__defaults__, original.__closure__
-        )
-        copy.__kwdefaults__ = original.__kwdefaults__
-        copy.__doc__ = (original.__doc__ or "").replace(old, new)
-        patch(owner, "forward", copy)
-    else:
-        patch(owner, "__doc__", (owner.__doc__ or "").replace(old, new))
+# -- faults of the page ------------------------------------------------------------------------------------------------
+
+
+def docstring_changed(module, forward, at, old, new):
+    """What stands at this place of the docstring, as it is shown, reads otherwise."""
+    page = find(module).forward if forward else find(module)
+    doc = inspect.cleandoc(page.__doc__)
+    if not doc.startswith(old, at):
+        raise AssertionError(f"planted: the page does not say {old!r} there")
+    patch(page, "__doc__", doc[:at] + new + doc[at + len(old) :])
+
+
+def signature_changed(module, name, value):
+    """Python shows another default."""
+    shown = inspect.signature(find(module))
+    changed = [p.replace(default=_value(value)) if p.name == name else p for p in shown.parameters.values()]
+    patch(find(module), "__signature__", shown.replace(parameters=changed))
 
 
 _module = sys.modules["planted"] = types.ModuleType("planted")

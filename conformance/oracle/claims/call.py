@@ -25,7 +25,7 @@ def claims(contract: Contract) -> Iterator[Claim]:
         for port in contract.outputs:
             if layout.name in port.by_layout:
                 yield from _of_output(make, port, layout)
-        if layout.packed:
+        if layout.packed and not contract.function:
             yield make("output.is_packed", "a packed input gives a packed output", "Outputs: output",
                        partial(_is_packed, layout.packed))  # fmt: skip
             yield make("output.indices", "a packed output has the batch_sizes and indices of its input",
@@ -38,10 +38,15 @@ def claims(contract: Contract) -> Iterator[Claim]:
 
 def _of_output(make: Any, port: Port, layout: Layout) -> Iterator[Claim]:
     text = port.by_layout[layout.name]
-    source = f"Outputs: {port.name}"
+    source, kind = f"Outputs: {port.name}", port.kind(layout.name)
+    if kind == "plain":
+        return
     yield make(f"{port.name}.shape", f"{port.name} has shape {text}", source, partial(_shape, port), text)
-    yield make(f"{port.name}.dtype", f"{port.name} has the dtype of the input", source, partial(_dtype, port))
-    yield make(f"{port.name}.device", f"{port.name} is on the device of the input", source, partial(_device, port))
+    if kind != "unsaid":
+        said = _DTYPES.get(kind, "has the dtype of the input")
+        yield make(f"{port.name}.dtype", f"{port.name} {said}", source, partial(_dtype, port))
+    where = "the CPU" if kind == "lengths" else "the device of the input"
+    yield make(f"{port.name}.device", f"{port.name} is on {where}", source, partial(_device, port))
     if port.when != "True":
         yield make(f"{port.name}.presence", f"{port.name} is returned where {port.when}, else not", source,
                    partial(_presence, port))  # fmt: skip
@@ -110,26 +115,49 @@ def _shape(port: Port, e: Evidence) -> Judgement:
     found = output(e, port)
     if found is None:
         return False
+    if port.each is not None:
+        return _shapes(port, found, e)
     expected = e.contract.shape_of(port, e.case.layout)(e.env)
     if tuple(found["shape"]) == expected:
         return True
     return Failure(f"{port.name} {port.by_layout[e.case.layout]} = {expected}", f"{port.name} {tuple(found['shape'])}")
 
 
+def _shapes(port: Port, found: Any, e: Evidence) -> Judgement:
+    """The shape of every tensor of a list."""
+    text = e.contract.shape_of(port, e.case.layout)
+    expected = [text({**e.env, "L": length}) for length in expression(str(port.each))(e.env)]
+    seen = [tuple(item["shape"]) for item in found["items"]]
+    return seen == expected or Failure(f"{port.name} {text.text} = {expected}", f"{port.name} {seen}")
+
+
 def _dtype(port: Port, e: Evidence) -> Judgement:
     found = output(e, port)
     if found is None:
         return False
-    expected = "int64" if port.kind(e.case.layout) == "index" else e.case.dtype
-    return found["dtype"] == expected or Failure(f"{port.name} {expected}", f"{port.name} {found['dtype']}", "silent")
+    expected = dtype_of(port, e)
+    seen = [item["dtype"] for item in found.get("items", [found])]
+    return set(seen) <= {expected} or Failure(f"{port.name} {expected}", f"{port.name} {', '.join(seen)}", "silent")
+
+
+def dtype_of(port: Port, e: Evidence) -> str:
+    """The documented dtype of an output."""
+    kind = port.kind(e.case.layout)
+    if kind == "given":
+        return str(e.env["dtype"])
+    return "int64" if kind in ("index", "lengths", "permutation") else e.case.dtype
+
+
+_DTYPES = {"given": "has the given dtype", "lengths": "is a tensor of int64"}
 
 
 def _device(port: Port, e: Evidence) -> Judgement:
     found = output(e, port)
     if found is None:
         return False
-    where = found["device"]
-    return on_device(where, e.device) or Failure(f"{port.name} on {e.device}", f"{port.name} on {where}", "silent")
+    expected = "cpu" if port.kind(e.case.layout) == "lengths" else e.device
+    wrong = [item["device"] for item in found.get("items", [found]) if not on_device(item["device"], expected)]
+    return not wrong or Failure(f"{port.name} on {expected}", f"{port.name} on {', '.join(wrong)}", "silent")
 
 
 def _is_packed(port: str, e: Evidence) -> Judgement:
@@ -153,7 +181,7 @@ def _indices(port: str, e: Evidence) -> Judgement:
 
 def _example(number: int, e: Evidence) -> Judgement:
     example = e.contract.examples[number - 1]
-    if dict(e.case.arguments) != dict(example.arguments) or dict(e.case.sizes) != dict(example.sizes):
+    if {**e.case.arguments, **e.case.options} != dict(example.arguments) or dict(e.case.sizes) != dict(example.sizes):
         return False
     if e.outputs is None:
         return Failure(f"{example.text} runs", happened(e.seen), severity_of(e.seen))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract
 from conformance.oracle.equations.given import Outputs
+from conformance.oracle.fates import Fates
 from conformance.oracle.numerics import Array
-from conformance.oracle.reference import differentiate, evaluate, values_of
-from conformance.values import Values, directions
+from conformance.oracle.reference import differentiate, evaluate, fates, values_of
+from conformance.values import Values, decode, directions
 
 SEVERITIES = ("crash", "hang", "silent", "wrong", "refused", "misleading", "documentation")
 
@@ -60,8 +62,11 @@ class Evidence:
 
     @cached_property
     def values(self) -> Values:
-        """The arrays that the case computed with."""
-        return values_of(self.contract, self.case)
+        """The arrays that the case computed with: what a usage made of a parameter is taken from the target."""
+        made, told = values_of(self.contract, self.case), self.seen.get("effective") or {}
+        blobs = self.seen.get("blobs") or ()
+        effective = {name: decode(blobs[p["blob"]], p["dtype"], p["shape"]) for name, p in told.items()}
+        return replace(made, parameters={**made.parameters, **effective}) if effective else made
 
     @cached_property
     def reference(self) -> Outputs | None:
@@ -69,9 +74,14 @@ class Evidence:
         return evaluate(self.contract, self.case, self.env, self.values, self.order)
 
     @cached_property
+    def fates(self) -> Mapping[str, Fates]:
+        """What dropout may have made of each output, read under the weights of the case; none where it drops nothing."""
+        return fates(self.contract, self.case, self.env, self.values, self.order)
+
+    @cached_property
     def directions(self) -> Mapping[str, Array]:
         """A direction for each input and parameter."""
-        arrays = {**self.values.inputs, **self.values.parameters}
+        arrays = {**self.values.inputs, **({} if self.case.usage == "frozen" else self.values.parameters)}
         return directions(self.case, {name: array.shape for name, array in arrays.items()})
 
     @cached_property
@@ -81,9 +91,16 @@ class Evidence:
 
     @property
     def order(self) -> tuple[int, ...] | None:
-        """How a packed input sorts its sequences."""
-        packs = self.seen.get("packs") or {}
-        return next((tuple(p["sorted_indices"]) for p in packs.values() if p["sorted_indices"] is not None), None)
+        """How a packed input sorts its sequences; where there is none, how a packed output says that it does."""
+        packs = [*(self.seen.get("packs") or {}).values(), *([] if not self.contract.function else self._packed)]
+        return next((tuple(p["sorted_indices"]) for p in packs if p["sorted_indices"] is not None), None)
+
+    @property
+    def _packed(self) -> list[Mapping[str, Any]]:
+        """The packed outputs whose order is one of all sequences."""
+        packed = [found for found in (self.outputs or {}).values() if found and found["type"] == "packed"]
+        count = range(self.env.get("B", 0))
+        return [found for found in packed if sorted(found["sorted_indices"] or count) == list(count)]
 
 
 @dataclass(frozen=True)
@@ -111,8 +128,6 @@ class Claim:
 
 def named(returns: str, result: Mapping[str, Any]) -> dict[str, Any] | None:
     """The parts of a result under their documented names, or None where the nesting differs from ``returns``."""
-    import ast
-
     found: dict[str, Any] = {}
     return found if _match(ast.parse(returns, mode="eval").body, result, found) else None
 
@@ -120,9 +135,12 @@ def named(returns: str, result: Mapping[str, Any]) -> dict[str, Any] | None:
 def _match(node: Any, value: Mapping[str, Any] | None, found: dict[str, Any]) -> bool:
     if hasattr(node, "id"):
         found[node.id] = value
-        return value is None or value["type"] in ("tensor", "packed", "NoneType")
+        return value is None or value["type"] in ("tensor", "packed", "bool", "NoneType")
     if value is None:
         return False
+    if isinstance(node, ast.List):  # ``[sequences]``: a list of any number of tensors
+        found[node.elts[0].id] = value  # type: ignore[attr-defined]
+        return value["type"] == "list" and all(item["type"] == "tensor" for item in value["items"])
     if value["type"] == "tensor":  # "only returned when …": the first alone, the others absent
         return _match(node.elts[0], value, found) and all(_match(e, None, found) for e in node.elts[1:])
     if value["type"] != "tuple" or len(value["items"]) != len(node.elts):

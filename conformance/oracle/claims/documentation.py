@@ -47,7 +47,7 @@ def claims(contract: Contract) -> Iterator[Claim]:
     make = partial(_claim, contract)
     yield from make("signature", f"the page shows {_signature_text(contract)}", "signature", "signature", _signature)
     for port, layout in product((*contract.inputs, *contract.outputs), contract.layouts):
-        if layout.name in port.by_layout and not layout.packed:  # of packed sequences the pages give no shape
+        if layout.name in port.by_layout and not (layout.packed or contract.function):  # of packed sequences the pages give no shape
             text = port.by_layout[layout.name]
             source = f"{'Inputs' if port in contract.inputs else 'Outputs'}: {port.name}"
             yield from make(port.name, f"the page gives {port.name} the shape {text} in {layout.name}", source,
@@ -87,7 +87,7 @@ def _differs(expected: str, found: Iterable[str]) -> Failure:
 
 
 def _signature_text(contract: Contract) -> str:
-    return ", ".join(a.name if a.default is REQUIRED else f"{a.name}={a.default!r}" for a in contract.arguments)
+    return ", ".join(a.name if a.default is REQUIRED else f"{a.name}={a.default!r}" for a in contract.signature)
 
 
 def _signature(page: Page) -> Judgement:
@@ -95,7 +95,7 @@ def _signature(page: Page) -> Judgement:
     if found is None:
         return _differs(_signature_text(page.contract), ())
     public = [shown for shown in found if not shown.name.startswith("_")]
-    documented = page.contract.arguments
+    documented = page.contract.signature
     if len(public) == len(documented) and all(
         _same_argument(argument, shown, page.release, found) for argument, shown in zip(documented, public, strict=True)
     ):

@@ -66,7 +66,7 @@ def _claim(contract: Contract, layout: Layout, port: Port, axis: int | None) -> 
 
 def _refused(port: str, axis: int | None, layout: str, e: Evidence) -> Judgement:
     broken = e.case.violation
-    if broken is None or (broken.port, broken.axis, e.case.layout) != (port, axis, layout):
+    if broken is None or broken.rule or (broken.port, broken.axis, e.case.layout) != (port, axis, layout):
         return False
     status = e.seen["status"]
     if status == "raised":

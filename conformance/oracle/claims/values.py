@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.oracle.claims.call import output
+from conformance.oracle.claims.call import dtype_of, output
 from conformance.oracle.claims.claim import (
     Claim,
     Evidence,
@@ -33,29 +33,36 @@ def claims(contract: Contract) -> Iterator[Claim]:
     for layout in contract.layouts if contract.equations else ():
         make = partial(_claim, contract, layout.name)
         for port in contract.outputs:
-            if layout.name in port.by_layout:
+            if layout.name in port.by_layout and port.kind(layout.name) != "plain":
                 yield make(f"{port.name}.value", f"{port.name} is what the documented equations give, within their "
-                           "rounding errors", f"equations; Outputs: {port.name}", partial(_value, port))  # fmt: skip
+                           "rounding errors", f"equations; Outputs: {port.name}", partial(value, port))  # fmt: skip
+        if not any(layout.name in port.by_layout and port.kind(layout.name) == "floating" for port in contract.outputs):
+            continue
         yield make("gradients.accepts", "the outputs can be differentiated", "equations", _differentiable)
         yield make("gradients.presence", "every input and every parameter gets a gradient of its own shape and dtype",
                    "Attributes: learnable", _presence)  # fmt: skip
         yield make("gradients.value", "the gradients are those of the documented equations, within their rounding "
-                   "errors", "equations", _gradient)  # fmt: skip
+                   "errors", "equations", gradient)  # fmt: skip
 
 
 def _claim(contract: Contract, layout: str, name: str, statement: str, source: str, check: Any) -> Claim:
     return Claim(f"{contract.prefix}.{name}.{layout}", contract.module, layout, statement, source, check)
 
 
-def _value(port: Port, e: Evidence) -> Judgement:
+def value(port: Port, e: Evidence) -> Judgement:
+    """Whether an output is what the equations give; False where its shape or dtype is another claim's affair."""
     found = output(e, port)
-    if found is None or found.get("blob") is None or e.reference is None:
+    if found is None or e.reference is None:
         return False
-    expected = e.reference[port.name]
-    if tuple(found["shape"]) != expected.value.shape or found["dtype"] != e.case.dtype:
-        return False  # other claims
-    seen = decode(e.seen["blobs"][found["blob"]], found["dtype"], found["shape"])
-    return compare(port.name, seen, expected, e.case.dtype)
+    expected, dtype = e.reference[port.name], dtype_of(port, e)
+    parts = found.get("items", [found])  # of a list, all tensors one after another
+    if any(part.get("blob") is None or part["dtype"] != dtype for part in parts):
+        return False  # another claim
+    arrays = [decode(e.seen["blobs"][part["blob"]], dtype, part["shape"]) for part in parts]
+    if len({array.shape[1:] for array in arrays}) != 1 or (port.each and 0 in {array.ndim for array in arrays}):
+        return False
+    seen = np.concatenate(arrays) if port.each else arrays[0]
+    return seen.shape == expected.value.shape and compare(port.name, seen, expected, dtype)
 
 
 def compare(name: str, seen: Array, expected: Bounded, dtype: str) -> Judgement:
@@ -94,23 +101,25 @@ def _presence(e: Evidence) -> Judgement:
     """Each gradient is there, and shaped as what it belongs to."""
     if not e.ok or "gradients" not in e.seen:
         return False
-    given = {**e.values.inputs, **e.values.parameters}
-    wrong = [f"{name}: {_told(found)}" for name, found in e.seen["gradients"].items()
-             if name in given and _told(found) != f"{given[name].shape} {e.case.dtype}"]  # fmt: skip
+    found = e.seen["gradients"]
+    floating = {item.name for item in e.case.inputs if item.kind == "floating"}
+    inputs = {name: array for name, array in e.values.inputs.items() if name in floating}
+    given = {**inputs, **({} if e.case.usage == "frozen" else e.values.parameters)}
+    wrong = [f"{name}: {_told(found.get(name))}" for name, array in given.items()
+             if _told(found.get(name)) != f"{array.shape} {e.case.dtype}"]  # fmt: skip
     return not wrong or Failure("a gradient of the shape and dtype of each", "; ".join(wrong), "silent")
 
 
 def _told(found: Any) -> str:
-    return f"{tuple(found['shape'])} {found['dtype']}" if found["type"] == "tensor" else "none"
+    return f"{tuple(found['shape'])} {found['dtype']}" if found and found["type"] == "tensor" else "none"
 
 
-def _gradient(e: Evidence) -> Judgement:
+def gradient(e: Evidence) -> Judgement:
     """All gradients at once, in one direction; where that differs, which of them is at fault."""
     if not e.ok or "gradients" not in e.seen or e.derivative is None or _presence(e) is not True:
         return False
-    found = {
-        name: decode(e.seen["blobs"][g["blob"]], g["dtype"], g["shape"]) for name, g in e.seen["gradients"].items()
-    }
+    told = {name: g for name, g in e.seen["gradients"].items() if name in e.directions}
+    found = {name: decode(e.seen["blobs"][g["blob"]], g["dtype"], g["shape"]) for name, g in told.items()}
     if any(float(np.abs(gradient).max(initial=0.0)) >= LARGEST[e.case.dtype] for gradient in found.values()):
         return False
     expected, bound = e.derivative

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from conformance.oracle.contract import (
     NEVER,
     Argument,
@@ -15,7 +17,9 @@ from conformance.oracle.contract import (
     Size,
     Statement,
 )  # fmt: skip
+from conformance.oracle.drawn import Dropped, Initialised
 from conformance.oracle.equations.given import Given, Outputs
+from conformance.oracle.equations.readable import readable, reads
 from conformance.oracle.equations.recurrent import gru_step, layers, lstm_step, rnn_step
 from conformance.oracle.numerics import Running
 
@@ -119,6 +123,23 @@ def _said_shapes(states: str) -> tuple[Statement, ...]:
     )  # fmt: skip
 
 
+# "All the weights and biases are initialized from U(-sqrt(k), sqrt(k)) where k = 1/hidden_size".
+_INITIALISED = Initialised("uniform", "-sqrt(k)", "sqrt(k)", where={"k": "1 / hidden_size"}, tried={
+    "input_size": (1, 2, 3, 5, 32), "hidden_size": (1, 2, 3, 5, 9, 64),
+})  # fmt: skip
+
+
+def _dropped(keeps: int | None) -> Dropped:
+    """"Introduces a Dropout layer on the outputs of each layer except the last": ``keeps`` is the number of the gate
+    that multiplies the state before. Without biases that gate cannot be shut, so nothing but one step is readable."""
+    return Dropped("dropout", "num_layers - 1", partial(readable, keeps), reads,
+                   where="True" if keeps is None else "bias or L == 1", tried={
+        "dropout": (0.5, 0.5, 0.5, 0.1, 0.3, 0.8, 0.0, 1.0), "num_layers": (2, 2, 3, 3, 4, 1),
+        "train": (True, True, True, True, False), "hidden_size": (1, 2, 4, 6, 9), "size N": (1, 2, 4, 7, 12, 0),
+        "size L": (1, 2, 5, 8, 13), "size lengths": Lists(range(1, 9), 1, 9),
+    })  # fmt: skip
+
+
 def _rnn(a: Running, given: Given) -> Outputs | None:
     return layers(rnn_step(given.env["nonlinearity"]), given, a, {"hx": given.env["H_out"]})
 
@@ -148,6 +169,8 @@ RNN = Contract(
     where=_PLAIN,
     parameters=_parameters(1),
     equations=_rnn,
+    initialised=(_INITIALISED,),
+    dropped=_dropped(None),
     formulas=_WRITTEN,
     documents={**_SIGNED, **_ONE_WAY},
     examples=_examples("RNN", "h0", ("hx",)),
@@ -182,6 +205,8 @@ LSTM = Contract(
     where={**_D, "H_cell": "hidden_size", "H_out": "proj_size if proj_size > 0 else hidden_size"},
     parameters=_parameters(4, projections=True),
     equations=_lstm,
+    initialised=(_INITIALISED,),
+    dropped=_dropped(1),
     formulas=(*_WRITTEN, Formula("H_cell")),
     documents=_SIGNED,
     examples=_examples("LSTM", "(h0, c0)", ("h_0", "c_0")),
@@ -210,6 +235,8 @@ GRU = Contract(
     where=_PLAIN,
     parameters=_parameters(3),
     equations=_gru,
+    initialised=(_INITIALISED,),
+    dropped=_dropped(1),
     formulas=_WRITTEN,
     documents={**_SIGNED, **_ONE_WAY},
     examples=_examples("GRU", "h0", ("h_0",)),

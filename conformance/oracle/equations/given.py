@@ -16,7 +16,8 @@ class Given:
     """One call: symbols by name, inputs in their documented shapes, parameters, all as float64 arrays.
 
     ``order`` is how a packed input sorts its sequences: the place in the batch of the first, the second, …
-    ``toward`` are the directions of inputs and parameters, in which a derivative is taken.
+    ``toward`` are the directions of inputs and parameters, in which a derivative is taken. ``factors`` are what a
+    dropout multiplies all elements with at each of its places, where that is asked for.
     """
 
     env: Mapping[str, Any]
@@ -26,6 +27,7 @@ class Given:
     train: bool = False
     order: Sequence[int] | None = None
     toward: Mapping[str, Array] | None = None
+    factors: Sequence[float] | None = None
 
     def input(self, a: Running, name: str) -> Bounded | None:
         """An input by its documented name; None where it is omitted."""
@@ -44,10 +46,18 @@ class Given:
         values, toward = self._stacked(names)
         return a.weight(values.swapaxes(-1, -2), None if toward is None else toward.swapaxes(-1, -2))
 
+    def dropout(self, probability: float, places: int) -> Sequence[float] | None:
+        """What a dropout multiplies all elements with at each of its places; None where that is left to chance."""
+        if self.factors is not None:
+            return self.factors
+        if not self.train or probability == 0:
+            return [1.0] * places
+        return [0.0] * places if probability == 1 else None if places else []
+
     def _stacked(self, names: Sequence[str]) -> tuple[Array, Array | None]:
-        toward = self.toward
         values = np.stack([self.parameters[name] for name in names])
-        return values, None if toward is None else np.stack([toward[name] for name in names])
+        toward = [(self.toward or {}).get(name) for name in names]
+        return values, None if toward[0] is None else np.stack(toward)  # type: ignore[arg-type]
 
 
 Outputs = Mapping[str, Bounded]

@@ -129,16 +129,16 @@ def layers(step: Step, given: Given, a: Running, states: Mapping[str, int]) -> M
     ``states`` are the initial states by name, with their sizes. None where dropout makes the values random.
     """
     env = given.env
-    dropped = env["dropout"] if given.train and env["num_layers"] > 1 else 0.0
-    if 0 < dropped < 1:
+    factors = given.dropout(env["dropout"], env["num_layers"] - 1)
+    if factors is None:
         return None
     x, ways = _batch_first(given, a), env["D"]
     lengths = np.asarray(env["lengths"]) if given.layout == "packed" else None
     initial = [_initial(given, a, name, size, x.value.shape[0]) for name, size in states.items()]
     final: list[States] = []
     for k in range(env["num_layers"]):
-        if k and dropped == 1:
-            x = a.given(np.zeros_like(x.value))
+        if k:
+            x = a.scaled(x, factors[k - 1])
         layer = Layer.of(given, a, [f"_l{k}", f"_l{k}_reverse"][:ways])
         batch, length = x.value.shape[:2]
         # In one direction a path visits every time once, whatever the layer; in two it may run to and fro.

@@ -1,0 +1,139 @@
+"""Functions and methods as subjects: called, called again with keywords only, undone. Shipped with the agent.
+
+Its inputs are lists of tensors, lengths and packed sequences beside tensors. Like the agent it needs torch and the
+standard library alone and keeps to what Python 3.8 knows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:  # in the target, all of this is in one namespace
+    from conformance.targets.agent import (
+        DTYPES,
+        MODE,
+        _backward,
+        _Clock,
+        _find,
+        _grad_mode,
+        _gradient,
+        _observed,
+        _pack,
+        _packed,
+        _same_bits,
+        _tensor,
+        _value,
+    )
+
+
+def run_function(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: list[bytes]) -> None:
+    """Calls a function, or a method of its first input; says what happened, phase by phase."""
+    seen["phase"] = "prepare"
+    tensors = {item["name"]: _source(item, blobs[1 + place]) for place, item in enumerate(case["inputs"])}
+    differentiated = case["gradients"] and MODE == "eager"
+    for tensor in tensors.values():
+        tensor.requires_grad_(differentiated and tensor.is_floating_point())
+    inputs = {item["name"]: _formed(tensors[item["name"]], item) for item in case["inputs"]}
+    before = {name: _snapshot(value) for name, value in inputs.items()}
+    packs = {name: value for name, value in inputs.items() if isinstance(value, torch.nn.utils.rnn.PackedSequence)}
+    seen["packs"] = {name: _packed(value) for name, value in packs.items()}
+    seen["phase"] = "call"
+    args, kwargs = case["call"]
+    result = _called(case, [_meant(a, inputs) for a in args], {k: _meant(a, inputs) for k, a in kwargs.items()}, seen)
+    if case["twin"] is not None:
+        twin = _called(case, [], {k: _meant(a, inputs) for k, a in case["twin"].items()}, seen)
+        seen["twin"] = _observed(twin, out)
+    if differentiated:
+        seen["phase"] = "backward"
+        _backward(result, _in_parts(result, blobs[1 + len(tensors) :], case["dtype"]), case["dtype"], seen)
+        seen["gradients"] = {n: _gradient(t, out) for n, t in tensors.items() if t.is_floating_point()}
+    seen["phase"] = "done"
+    seen["result"] = _observed(result, out)
+    seen["identical"] = [name for name, value in inputs.items() if value is result]
+    seen["modified"] = [name for name, value in inputs.items() if not _unchanged(_snapshot(value), before[name])]
+    if case["inverse"] is not None:
+        seen["inverse"] = _undone(case["inverse"], inputs, result, out)
+
+
+def _called(case: dict[str, Any], args: list[Any], kwargs: dict[str, Any], seen: dict[str, Any]) -> Any:
+    if case["method"]:
+        call = getattr(args[0], case["method"])
+        args = args[1:]
+        if not callable(call):
+            return call
+    else:
+        call = _find(case["module"])
+    with _Clock(seen), _grad_mode():
+        return (torch.compile(call) if MODE == "compile" else call)(*args, **kwargs)
+
+
+def _source(item: dict[str, Any], data: bytes) -> torch.Tensor:
+    """The tensor that holds an input; lengths are on the CPU."""
+    if item["kind"] != "lengths":
+        return _tensor(item, data)
+    flat = torch.frombuffer(bytearray(data), dtype=DTYPES[item["dtype"]]) if data else torch.empty(0, dtype=torch.int64)
+    plain = flat.view(item["shape"])
+    if item["memory"] == "sliced" and plain.dim():
+        wide = plain.new_zeros((*plain.shape[:-1], plain.shape[-1] * 2 + 1))
+        wide[..., 1::2] = plain
+        return wide[..., 1::2]
+    return plain
+
+
+def _formed(tensor: torch.Tensor, item: dict[str, Any]) -> Any:
+    """An input as the function takes it."""
+    if item["kind"] == "lengths":
+        return {"list": tensor.tolist, "meta": lambda: tensor.to("meta")}.get(item["form"], lambda: tensor)()
+    if item["form"] == "list":
+        return list(tensor.split(list(item["lengths"])))
+    return _pack(tensor, item)
+
+
+def _meant(node: Any, inputs: dict[str, Any]) -> Any:
+    """An argument of a call: an input by its name, or a value."""
+    return inputs[node["input"]] if isinstance(node, dict) and "input" in node else _value(node)
+
+
+def _undone(call: Any, inputs: dict[str, Any], result: Any, out: list[bytes]) -> dict[str, Any]:
+    """What the function that undoes it makes of a result."""
+
+    def meant(node: Any) -> Any:
+        if isinstance(node, dict) and "output" in node:
+            return result if node["output"] is None else result[node["output"]]
+        if isinstance(node, dict) and "integers" in node:
+            return torch.tensor(node["integers"])
+        return _meant(node, inputs)
+
+    name, args, kwargs = call
+    try:
+        return _observed(_find(name)(*[meant(a) for a in args], **{k: meant(a) for k, a in kwargs.items()}), out)
+    except Exception as error:
+        return {"type": "raised", "exception": type(error).__name__, "message": str(error)[:300]}
+
+
+def _in_parts(result: Any, cotangents: list[bytes], dtype: str) -> list[bytes]:
+    """A cotangent for each tensor: that of a list holds those of its tensors one after another."""
+    if not isinstance(result, list):
+        return cotangents
+    ends, width = [0], torch.empty(0, dtype=DTYPES[dtype]).element_size()
+    for tensor in result:
+        ends.append(ends[-1] + tensor.numel() * width)
+    return [cotangents[0][start:end] for start, end in zip(ends, ends[1:])]  # noqa: B905  # Python 3.8
+
+
+def _snapshot(value: Any) -> Any:
+    """What must be the same after a call: the tensors of an input and, of a packed one, its indices."""
+    if isinstance(value, torch.nn.utils.rnn.PackedSequence):
+        return [value.data.detach().clone(), _packed(value)]
+    if isinstance(value, torch.Tensor):
+        return [value.detach().clone()]
+    return [v.detach().clone() if isinstance(v, torch.Tensor) else v for v in value] if type(value) is list else [value]
+
+
+def _unchanged(now: list[Any], before: list[Any]) -> bool:
+    def same(one: Any, two: Any) -> bool:
+        return _same_bits(one, two) if isinstance(one, torch.Tensor) else bool(one == two)
+
+    return len(now) == len(before) and all(map(same, now, before))
