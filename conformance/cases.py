@@ -56,8 +56,8 @@ class Case:
 
     With ``draws``, the module is made under each of these seeds of torch's generator and then reset, or is called under
     each of them and then once more: what torch draws is the thing to be judged, never a part of the case.
-    ``usage`` is what is done with the module before it is called (:mod:`conformance.oracle.claims.usage`); with
-    ``gradients``, it is called and then differentiated.
+    ``scale`` is the standard deviation of its floating inputs. ``usage`` is what is done with the module before it is
+    called (:mod:`conformance.oracle.claims.usage`); with ``gradients``, it is called and then differentiated.
     """
 
     module: str
@@ -71,6 +71,7 @@ class Case:
     train: bool = True
     twin: bool = False
     seed: int = 0
+    scale: float = 1.0
     draws: tuple[int, ...] = ()
     usage: str = "plain"
     gradients: bool = False
@@ -130,6 +131,7 @@ class Case:
         return {
             "dtype": self.dtype,
             "train": self.train,
+            "scale": self.scale,
             "usage": self.usage,
             "gradients": self.gradients,
             "positional": self.positional,

@@ -39,14 +39,14 @@ def values(case: Case, parameters: Shapes, outputs: Shapes) -> Values:
     """The arrays of a case, in the dtypes that it states."""
     rng = np.random.Generator(np.random.Philox(key=case.seed))
     weights = _weights(rng, case, parameters)
-    inputs = {item.name: _values(rng, item) for item in case.inputs}
+    inputs = {item.name: _values(rng, item, case.scale) for item in case.inputs}
     wanted = outputs if case.gradients else {}
     cotangents = {name: rng.standard_normal(shape).astype(DTYPES[case.dtype]) for name, shape in wanted.items()}
     return Values(weights, inputs, cotangents)
 
 
 def _weights(rng: np.random.Generator, case: Case, shapes: Shapes) -> dict[str, Array]:
-    """Uniform in (-1/2, 1/2), so that no sum of a test's size saturates a gate."""
+    """Uniform in (-1/2, 1/2), so that no sum of a test's size saturates a gate; a larger scale of the inputs does."""
     sizes = [math.prod(shape) for shape in shapes.values()]
     stream = (rng.random(sum(sizes)) - 0.5).astype(DTYPES[case.dtype])
     ends = np.cumsum([0, *sizes])
@@ -69,15 +69,15 @@ def decode(data: bytes, dtype: str, shape: Sequence[int]) -> Array:
     return np.frombuffer(data, DTYPES[dtype]).reshape(tuple(shape)).astype(np.float64)
 
 
-def _values(rng: np.random.Generator, item: Input) -> Array:
+def _values(rng: np.random.Generator, item: Input, scale: float) -> Array:
     """The array of an input, in the shape and dtype that the case states; an expanded one repeats its first row."""
-    array = _draw(rng, item)
+    array = _draw(rng, item, scale)
     if item.memory == "expanded" and item.kind not in ("lengths", "permutation") and item.shape and item.shape[0] > 1:
         array = np.broadcast_to(array[:1], item.shape)
     return array
 
 
-def _draw(rng: np.random.Generator, item: Input) -> Array:
+def _draw(rng: np.random.Generator, item: Input, scale: float) -> Array:
     if item.kind == "lengths":
         given = np.array(item.lengths, np.float64) - (0.5 if item.dtype != "int64" else 0)
         return np.resize(given, item.shape).astype(DTYPES[item.dtype])
@@ -93,4 +93,4 @@ def _draw(rng: np.random.Generator, item: Input) -> Array:
     if item.dtype in ("int64", "bool"):  # labels
         low, high = (-99, 100) if item.dtype == "int64" else (0, 2)
         return rng.integers(low, high, item.shape).astype(DTYPES[item.dtype])
-    return rng.standard_normal(item.shape).astype(DTYPES[item.dtype])
+    return (scale * rng.standard_normal(item.shape)).astype(DTYPES[item.dtype])

@@ -6,6 +6,7 @@ import ast
 import re
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import pytest
 
@@ -75,7 +76,10 @@ def damaged(shape: str) -> str:
 
 def written(contract: Contract, broken: str = "") -> Page:
     """A page that states everything that the contract says is stated; ``broken`` names the claim that it breaks."""
-    lines = [f"__init__({', '.join(_arguments(contract, broken))})", "", "Shape:"]
+    lines = [f"__init__({', '.join(_arguments(contract, broken))})", ""]
+    if contract.function:
+        return Page(contract, "\n".join([*lines, *_sizes(contract, broken)]), "", [], RELEASE)
+    lines.append("Shape:")
     for port in (*contract.inputs, *contract.outputs):
         lines.append(f"    - {port.name}: " + " ".join(_sentences(contract, port, broken)))
     for formula in contract.formulas:
@@ -98,13 +102,25 @@ def written(contract: Contract, broken: str = "") -> Page:
 
 def _arguments(contract: Contract, broken: str):
     star = False
-    for index, argument in enumerate(contract.arguments):
+    for index, argument in enumerate(contract.signature):
         if argument.by_position is None and not star:
             star = True
             yield "*"
         default = "" if argument.default is REQUIRED else f"={argument.default!r}"
-        changed = broken.endswith(".signature") and index == len(contract.arguments) - 1
+        changed = broken.endswith(".signature") and index == len(contract.signature) - 1
         yield argument.name + ("='something else'" if changed else default)
+
+
+def _sizes(contract: Contract, broken: str):
+    """The sentences of a function's page; the first is the one that is broken."""
+    wrong_size, wrong_option = broken.endswith(".sizes"), broken.endswith(".batch_first")
+    for port, layout in product((*contract.inputs, *contract.outputs), contract.layouts):
+        axes = port.by_layout.get(layout.name, "()")[1:-1].replace("T_out", "T").split(", ")
+        if axes[-1] == "*S" and axes[0].isidentifier() and not (port.packed or layout.packed == port.name):
+            option = (layout.when == "batch_first") != wrong_option
+            size = " x ".join(("Z" if wrong_size else axes[0], *axes[1:-1], "*"))
+            yield f"If ``batch_first`` is ``{option}``, {port.name} is of size ``{size}``."
+            wrong_size = wrong_option = False
 
 
 def _sentences(contract: Contract, port, broken: str):

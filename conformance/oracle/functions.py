@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Exclusion:
     """A call that the page excludes, as what tells it from a documented one: symbols and options (formulas), shapes,
-    dtypes and forms of inputs. ``subject`` is the argument that is wrong in it, ``raises`` the class of the error
+    dtypes, kinds and forms of inputs. ``subject`` is the argument that is wrong in it, ``raises`` the class of the error
     where the page names it."""
 
     name: str
@@ -20,6 +20,7 @@ class Exclusion:
     options: Mapping[str, str] = field(default_factory=dict)
     shapes: Mapping[str, str] = field(default_factory=dict)
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict)
     raises: str = ""
     releases: str = ">=2.0"

@@ -24,10 +24,10 @@ TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float
         "int64": 0.0, "bool": 0.0}  # fmt: skip
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
            "float64": float(np.finfo(np.float64).max), "int64": 2.0**53, "bool": 2.0}  # fmt: skip
-# Roundings granted to one evaluation of a transcendental function. Vector libraries state 1 ulp, which is 2 roundoffs,
-# for exp and tanh (SLEEF documentation, "u10"; CUDA programming guide, "Mathematical Functions": tanhf 2 ulp, expf 2
-# ulp); a logistic function is an exponential, a sum and a quotient.
-TANH, SIGMOID = 4, 8
+# What one evaluation of a transcendental function may be off by, in unit roundoffs: 2 ulp, which is 4, for exp and tanh.
+# (SLEEF documentation, "u10": 1 ulp; glibc manual, "Known Maximum Errors in Math Functions": tanhf 2, expf 1; CUDA
+# programming guide, "Mathematical Functions": tanhf 2, expf 2.)
+ULPS = 4
 
 
 @dataclass(slots=True)
@@ -121,19 +121,19 @@ class Running:
         return Bounded(x.value, self.gamma(terms) * np.abs(x.value))
 
     def sigmoid(self, z: Bounded) -> Bounded:
-        """The logistic function; its slope changes by at most a tenth a unit, and by at most its e-fold."""
+        """``1 / (1 + exp(-z))``: the error of the exponential weighs as much as it does in the sum, which is rounded,
+        and so is the quotient. Its slope is at most what it is at z plus a tenth of the distance."""
         value = 1 / (1 + np.exp(-z.value))
-        slope = value * (1 - value)
-        change = np.fmin(0.1 * z.error, slope * np.expm1(z.error))  # the second where a gate is shut or wide open
-        error = np.minimum(z.error * (slope + change), 1)
-        return Bounded(value, error + (SIGMOID * self.unit) * value + self.tiny)
+        rest = 1 - value
+        error = np.minimum(z.error * (value * rest + 0.1 * z.error), 1)
+        return Bounded(value, error + self.unit * (2 + ULPS * rest) * value + self.tiny)
 
     def tanh(self, z: Bounded) -> Bounded:
         """The hyperbolic tangent; its slope changes by at most 0.77 a unit."""
         value = np.tanh(z.value)
         slope = 1 - value * value
         error = np.minimum(z.error * (slope + 0.4 * z.error), 2)
-        return Bounded(value, error + (TANH * self.unit) * np.abs(value) + self.tiny)
+        return Bounded(value, error + (ULPS * self.unit) * np.abs(value) + self.tiny)
 
     def relu(self, z: Bounded) -> Bounded:
         """``max(0, z)``, which rounds nothing."""
@@ -201,11 +201,11 @@ class Directional(Running):
 
     def sigmoid(self, z: Bounded) -> Bounded:
         plain = super().sigmoid(z)
-        return self._through(z, plain, plain.value * (1 - plain.value), plain.error + SIGMOID * self.unit)
+        return self._through(z, plain, plain.value * (1 - plain.value), plain.error + 4 * ULPS * self.unit)
 
     def tanh(self, z: Bounded) -> Bounded:
         plain = super().tanh(z)
-        return self._through(z, plain, 1 - plain.value**2, 2 * plain.error + TANH * self.unit)
+        return self._through(z, plain, 1 - plain.value**2, 2 * plain.error + ULPS * self.unit)
 
     def relu(self, z: Bounded) -> Bounded:
         """At its kink the derivative is anything between 0 and 1."""

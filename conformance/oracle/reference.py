@@ -17,7 +17,6 @@ from conformance.oracle.fates import Fates, factors
 from conformance.oracle.numerics import Array, Directional, Running
 from conformance.values import Values, exact, values
 
-
 _OWN = 2.0**-46  # what the judge itself may round away, of sums of a hundred terms
 
 

@@ -25,6 +25,7 @@ Pick = Callable[[str, Domain], Any]
 OMIT = "<omitted>"
 MEMORY = ("contiguous", "transposed", "sliced", "expanded")
 SEEDS = range(1 << 16)
+SCALES = (1.0, 16.0)  # of the inputs: gates in their middle, and saturated
 _FACTORY = ("device", "dtype")
 
 
@@ -73,6 +74,7 @@ def build(contract: Contract, scenario: str, pick: Pick) -> Case:
         usage=usage.name if usage else "plain",
         gradients=not dropped and _differentiated(contract, usage, broken, pick),
         seed=(seed := pick("seed", SEEDS)),
+        scale=pick("scale", SCALES) if contract.equations and not dropped else 1.0,
         draws=_draws(seed) if dropped else (),
     )
     return case if broken is None else _violate(contract, case, env, broken, pick)

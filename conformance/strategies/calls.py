@@ -105,7 +105,7 @@ def input_of(
         name=port.name,
         shape=shape(rule.shapes[port.name])(env) if port.name in rule.shapes else sizes,
         dtype=rule.dtypes.get(port.name, _DTYPES.get(kind, dtype)),
-        kind=kind,
+        kind=rule.kinds.get(port.name, kind),
         memory=pick(f"memory {port.name}", MEMORY[:1] + MEMORY[2:3] if values else MEMORY),
         lengths=lengths,
         enforce_sorted=pick("packed sorted", (True, False)) if packed and descending else not packed,

@@ -14,7 +14,7 @@ from conformance.strategies.build import Impossible, build
 from conformance.strategies.reduce import Choices, recording
 
 
-class _Picker:
+class RandomPick:
     """Answers the choices of one case, each value of a domain as likely as another.
 
     Hypothesis chooses the state of the generator and nothing else: with a draw for each choice it repeats itself,
@@ -36,7 +36,7 @@ class _Picker:
 def batches(draw: st.DrawFn, contract: Contract, scenario: str, size: int) -> list[tuple[Case, Choices]]:
     """Up to ``size`` cases, each with the choices that made it. What Hypothesis does around an example costs as much
     as a case does, so several cases share one."""
-    pick = _Picker(draw(st.randoms(use_true_random=True)))
+    pick = RandomPick(draw(st.randoms(use_true_random=True)))
     found: list[tuple[Case, Choices]] = []
     for _ in range(size):
         made: Choices = {}

@@ -301,9 +301,11 @@ def _fill(module: torch.nn.Module, data: bytes, case: dict[str, Any]) -> None:
 
 def _tensor(item: dict[str, Any], data: bytes) -> torch.Tensor:
     """The tensor of an input: its bits from the case, its memory as the case says."""
-    shape = item["shape"]
-    plain = _plain(data, item["dtype"]).view(shape)
-    memory = item["memory"]
+    return _arranged(_plain(data, item["dtype"]).view(item["shape"]), item["memory"])
+
+
+def _arranged(plain: torch.Tensor, memory: str) -> torch.Tensor:
+    shape = plain.shape
     if memory == "transposed" and plain.dim() > 1:
         return plain.transpose(0, -1).contiguous().transpose(0, -1)
     if memory == "expanded" and plain.dim() and shape[0] > 1:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # in the target, all of this is in one namespace
     from conformance.targets.agent import (
         DTYPES,
         MODE,
+        _arranged,
         _backward,
         _Clock,
         _find,
@@ -22,8 +23,8 @@ if TYPE_CHECKING:  # in the target, all of this is in one namespace
         _observed,
         _pack,
         _packed,
+        _plain,
         _same_bits,
-        _tensor,
         _value,
     )
 
@@ -31,11 +32,8 @@ if TYPE_CHECKING:  # in the target, all of this is in one namespace
 def run_function(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: list[bytes]) -> None:
     """Calls a function, or a method of its first input; says what happened, phase by phase."""
     seen["phase"] = "prepare"
-    tensors = {item["name"]: _source(item, blobs[1 + place]) for place, item in enumerate(case["inputs"])}
     differentiated = case["gradients"] and MODE == "eager"
-    for tensor in tensors.values():
-        tensor.requires_grad_(differentiated and tensor.is_floating_point())
-    inputs = {item["name"]: _formed(tensors[item["name"]], item) for item in case["inputs"]}
+    tensors, inputs = _given(case, blobs, differentiated)
     before = {name: _snapshot(value) for name, value in inputs.items()}
     packs = {name: value for name, value in inputs.items() if isinstance(value, torch.nn.utils.rnn.PackedSequence)}
     seen["packs"] = {name: _packed(value) for name, value in packs.items()}
@@ -43,7 +41,8 @@ def run_function(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any],
     args, kwargs = case["call"]
     result = _called(case, [_meant(a, inputs) for a in args], {k: _meant(a, inputs) for k, a in kwargs.items()}, seen)
     if case["twin"] is not None:
-        twin = _called(case, [], {k: _meant(a, inputs) for k, a in case["twin"].items()}, seen)
+        again = _given(case, blobs, False)[1]
+        twin = _called(case, [], {k: _meant(a, again) for k, a in case["twin"].items()}, seen)
         seen["twin"] = _observed(twin, out)
     if differentiated:
         seen["phase"] = "backward"
@@ -69,17 +68,24 @@ def _called(case: dict[str, Any], args: list[Any], kwargs: dict[str, Any], seen:
         return (torch.compile(call) if MODE == "compile" else call)(*args, **kwargs)
 
 
-def _source(item: dict[str, Any], data: bytes) -> torch.Tensor:
-    """The tensor that holds an input; lengths are on the CPU."""
-    if item["kind"] != "lengths":
-        return _tensor(item, data)
-    flat = torch.frombuffer(bytearray(data), dtype=DTYPES[item["dtype"]]) if data else torch.empty(0, dtype=torch.int64)
-    plain = flat.view(item["shape"])
-    if item["memory"] == "sliced" and plain.dim():
-        wide = plain.new_zeros((*plain.shape[:-1], plain.shape[-1] * 2 + 1))
-        wide[..., 1::2] = plain
-        return wide[..., 1::2]
-    return plain
+def _given(case: dict[str, Any], blobs: list[bytes], differentiated: bool) -> Any:
+    """The tensors that hold the inputs, and the inputs as the function takes them."""
+    tensors, inputs = {}, {}
+    for place, item in enumerate(case["inputs"]):
+        plain = _flat_source(item, blobs[1 + place]).view(item["shape"])
+        if item["memory"] == "expanded":  # all its rows are one, so it is itself what a gradient is taken of
+            plain = _arranged(plain, "expanded")
+        plain.requires_grad_(differentiated and plain.is_floating_point())
+        arranged = plain if item["memory"] == "expanded" else _arranged(plain, item["memory"])
+        tensors[item["name"]], inputs[item["name"]] = plain, _formed(arranged, item)
+    return tensors, inputs
+
+
+def _flat_source(item: dict[str, Any], data: bytes) -> torch.Tensor:
+    """The numbers of an input; lengths are on the CPU."""
+    if item["kind"] != "lengths" or not data:
+        return _plain(data, item["dtype"])
+    return torch.frombuffer(bytearray(data), dtype=DTYPES[item["dtype"]])
 
 
 def _formed(tensor: torch.Tensor, item: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 r"""Careless edits of an installed page, generated from the claim that must catch them.
 
-A claim rests on passages: the bullets of a port or a parameter, the right side of a formula, the line of arguments.
+A claim rests on passages: the bullets of a port or a parameter, the right side of a formula, the line of arguments,
+the sizes that a function's sentences give.
 What a slip of the pen makes of them is tried one by one: two axes in the wrong order, ``hidden_size`` for
 ``input_size``, ``+`` for ``-``, a rule written down once more for each layout and wrongly for one.
 """
@@ -25,6 +26,7 @@ _SHAPE = re.compile(r"(?P<open>(?::math:)?`|\bshape\s+)(?P<shape>\((?:[^()]|\([^
 _LEFT_OUT = re.compile(rf"{_SHAPE.pattern}(?:,| or) ")
 _TO_THE_LAST = re.compile(rf"(?s){_SHAPE.pattern}(?:.*`\([^`]*\)`)?")
 _LIKE = re.compile(r"\bsame shape (?:as )?(?:the )?input\b")
+_SIZE = re.compile(r"(?<=``)[A-Z](?: x [A-Z*])+(?=``)")
 _ANALOGOUS = re.compile(r"(?<=Analogous to `).+?(?=`)")
 _RIGHT_SIDE = r"(?s){}(?:`|\s|\{{\}}|&)*=(?!=)(?P<right>.*?)(?=\\\\|\\end|\n\s*\n|`[.,\s]|\Z)"
 _TOKENS = {
@@ -75,6 +77,8 @@ def _slips(subject: str, contract: Contract, page: Page) -> Slips:
         for layout in contract.layouts:
             if subject == f"{port.name}.{layout.name}":
                 yield from _port_slips(port, layout, contract, page)
+    if subject in ("sizes", "sizes.batch_first"):
+        yield from _size_slips(page)
 
 
 # -- where a claim's words stand ---------------------------------------------------------------------------------------
@@ -134,6 +138,14 @@ def _port_slips(port: Port, layout: Layout, contract: Contract, page: Page) -> S
             yield from ((said, new) for new in _repeated(said.text, layout, contract))
         for like in bullet.find(_LIKE):
             yield from ((like, new) for new in _copied_out(contract, page))
+
+
+def _size_slips(page: Page) -> Slips:
+    """``T x B x *`` becomes ``B x T x *`` or ``N x B x *``."""
+    for size in Passage(False, 0, page["doc"]).find(_SIZE):
+        first, second, *others = size.text.split(" x ")
+        yield size, " x ".join((second, first, *others))
+        yield size, " x ".join(("N", second, *others))
 
 
 def _other_axis(shape: str, contract: Contract, page: Page) -> Iterator[str]:

@@ -10,13 +10,16 @@ from pathlib import Path
 from conformance.oracle.claims import Claim
 from conformance.oracle.contract import REQUIRED, Argument, Contract
 from conformance.targets import Target
+from tests.planted.function_faults import function_fault
 
-LIBRARY = (Path(__file__).parent / "library.py").read_text(encoding="utf-8")
-ONCE = f"import sys\nif 'planted' not in sys.modules:\n    exec({LIBRARY!r}, {{}})"
+LIBRARIES = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("library.py", "function_library.py")]
+ONCE = f"import sys\nif 'planted' not in sys.modules:\n    [exec(text, {{}}) for text in {LIBRARIES!r}]"
 
 
 def fault_for(claim: Claim, contract: Contract) -> str:
     """The call that plants the fault which this claim is there to catch."""
+    if contract.function:
+        return function_fault(claim, contract)
     module, name = contract.module, claim.id.removeprefix(f"{contract.prefix}.").removesuffix(f".{claim.scenario}")
     where = claim.scenario
     match name.split("."):

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.oracle.claims.call import output
+from conformance.oracle.claims.call import dtype_of, output
 from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, happened, severity_of
+from conformance.oracle.claims.constructor import on_device
 from conformance.oracle.contract import NEVER, REQUIRED, Argument, Contract, Layout, Port
 from conformance.oracle.equations.sequences import cut, padded_places
 from conformance.oracle.functions import Exclusion, Inverse
@@ -142,7 +143,7 @@ def _refused(rule: Exclusion, layout: str, e: Evidence) -> Judgement:
 
 def _undone(inverse: Inverse, e: Evidence) -> Judgement:
     told = e.seen.get("inverse")
-    if not e.ok or told is None:
+    if told is None or not e.outputs or not all(_sound(port, e) for port in e.contract.outputs):
         return False
     if told["type"] == "raised":
         return Failure(inverse.statement, f"{told['exception']}: {told['message']}", "refused")
@@ -154,6 +155,14 @@ def _undone(inverse: Inverse, e: Evidence) -> Judgement:
         if found is None or not all(map(np.array_equal, expected, found)) or len(found) != len(expected):
             return Failure(f"{name} as it was given", _shown(expected, found), "silent")
     return True
+
+
+def _sound(port: Port, e: Evidence) -> bool:
+    """Whether an output is of its documented dtype and on its device; if not, what else is wrong comes from that."""
+    found = output(e, port)
+    parts = found.get("items", [found]) if found else []
+    where = "cpu" if port.kind(e.case.layout) == "lengths" else e.device
+    return bool(parts) and all(p["dtype"] == dtype_of(port, e) and on_device(p["device"], where) for p in parts)
 
 
 def _documented(e: Evidence, name: str) -> list[Array]:

@@ -25,6 +25,7 @@ from conformance.values import decode
 
 SCENARIO = "initialisation"
 SPREAD = 4
+ENOUGH = 4096  # elements of a parameter that are sorted and compared: the rest would cost more than it could tell
 FIRST, SAME, OTHER, RESET = range(4)  # places in the target's draws
 Samples = Mapping[str, Array]
 # The share of a distribution below each of some values that lie between its bounds, given as shares of its width.
@@ -73,14 +74,13 @@ def _drawn(e: Evidence, place: int) -> Mapping[str, Any]:
 
 
 def _samples(rule: Initialised, places: tuple[int, ...], e: Evidence) -> Samples:
-    """The values of each parameter that a rule speaks of, and of all of them together."""
+    """The values of each parameter that a rule speaks of."""
     found: dict[str, list[Array]] = {}
     for place in places:
         for name, p in _drawn(e, place).items():
             if fnmatchcase(name, rule.of):
                 found.setdefault(name, []).append(decode(e.seen["blobs"][p["blob"]], p["dtype"], (-1,)))
-    each = {name: np.concatenate(parts) for name, parts in found.items()}
-    return {**each, "all parameters": np.concatenate(list(each.values()))} if len(each) > 1 else each
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def _limits(rule: Initialised, e: Evidence) -> tuple[float, float]:
@@ -119,7 +119,10 @@ def _distribution(rule: Initialised, places: tuple[int, ...], e: Evidence) -> Ju
     low, high = _limits(rule, e)
     slack = SPREAD * ROUNDOFF[e.case.dtype]
     told = False
-    for name, values in _samples(rule, places, e).items():
+    samples = {name: values[:: 1 + values.size // ENOUGH] for name, values in _samples(rule, places, e).items()}
+    if len(samples) > 1:
+        samples["all parameters"] = np.concatenate([values[: ENOUGH // len(samples)] for values in samples.values()])
+    for name, values in samples.items():
         if values.size < 2 or not np.isfinite(values).all():
             continue
         told = True
@@ -155,7 +158,7 @@ def _words(e: Evidence, place: int) -> Array:
     often round to the same number."""
     whole, size = _WORDS[e.case.dtype]
     sign = whole(1 << (8 * whole().itemsize - 1))
-    parts = [np.frombuffer(e.seen["blobs"][p["blob"]], whole) & ~sign for p in _drawn(e, place).values()]
+    parts = [np.frombuffer(e.seen["blobs"][p["blob"]], whole)[:ENOUGH] & ~sign for p in _drawn(e, place).values()]
     if size > 1:
         parts = [part[: part.size - part.size % size].view(np.uint64) for part in parts]
     return np.concatenate(parts) if parts else np.empty(0, np.uint64)

@@ -81,6 +81,8 @@ def _batch_sizes_kind(found: Any, e: Evidence) -> Judgement:
 
 
 def _indices_kind(found: Any, e: Evidence) -> Judgement:
+    if not on_device(found["device"], e.device):
+        return False  # another claim
     told = {name: found["kinds"][name] for name in _INDICES if found["kinds"][name] is not None}
     wrong = [f"{name} {dtype} on {device}" for name, (dtype, device) in told.items()
              if dtype != "int64" or not on_device(device, found["device"])]  # fmt: skip
@@ -157,7 +159,7 @@ def _converted(port: Port, e: Evidence) -> Judgement:
 
 
 def _itself(e: Evidence) -> Judgement:
-    if not e.ok:
+    if not e.ok or e.env["copy"]:
         return False
     same, there = "sequence" in e.seen["identical"], e.env["dtype"] == e.case.dtype
     return same == there or Failure("self" if there else "a copy", "self" if same else "a copy")

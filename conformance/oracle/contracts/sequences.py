@@ -20,8 +20,9 @@ _PACKAGE = "torch.nn.utils.rnn"
 # "the labels" may be packed too, and data are "of arbitrary dtype".
 _DTYPES = (*FLOATING, "int64", "bool")
 # Lengths from 1: no page says what a sequence without elements is.
-_SIZES = {"drawn": Size(Lists(range(1, 7), 1, 6)), "S": Size(((), (1,), (2,), (0,), (2, 3)))}
-_SURPLUS = {**_SIZES, "surplus": Size((1, 2, 4))}
+_SIZES = {"drawn": Size(Lists(range(1, 7), 1, 6)), "S": Size(((), (1,), (2,), (4,), (2, 3)))}
+# "This function accepts any input that has at least two dimensions."
+_ANY = {**_SIZES, "S": Size(((), (1,), (2,), (0,), (2, 3))), "surplus": Size((1, 2, 4))}
 _B = {"B": "len(lengths)", "T": "max(lengths)"}
 _DRAWN = {"lengths": "drawn", **_B}
 _SORTED = {"lengths": "(*sorted(drawn)[::-1],) if enforce_sorted else drawn"}
@@ -34,6 +35,8 @@ _PADDING_VALUE = Argument("padding_value", (0.0, 1.0, -2.0, float("-inf")), defa
 _BOTH = "time_first batch_first"
 _PADDED = {"time_first": "(T, B, *S)", "batch_first": "(B, T, *S)"}
 _EACH = "(L, *S)"
+_TRUNCATED = {"truncated_time_first": "(T, B, *S)", "truncated_batch_first": "(B, T, *S)"}
+_PACKING = f"{_BOTH} truncated_time_first truncated_batch_first"
 
 
 def _layouts(packed: str | None = None, **binds: str) -> tuple[Layout, Layout]:
@@ -61,17 +64,20 @@ pack_padded_sequence = Contract(
     function=True,
     arguments=(),
     options=(_BATCH_FIRST, _ENFORCE_SORTED),
-    layouts=(*_layouts(surplus="0"), Layout("truncated", releases=">=2.9")),
-    inputs=(
-        Port("input", {**_PADDED, "truncated": "(*padded, *S)"}),
-        Port("lengths", {f"{_BOTH} truncated": "(B)"}, dtype="lengths", forms=("tensor", "list")),
+    layouts=(
+        *_layouts(surplus="0"),
+        Layout("truncated_time_first", when="not batch_first", releases=">=2.9"),
+        Layout("truncated_batch_first", when="batch_first", releases=">=2.9"),
     ),
-    outputs=(Port("output", {f"{_BOTH} truncated": "(sum(lengths), *S)"}, packed=True),),
+    inputs=(
+        Port("input", {**_PADDED, **_TRUNCATED}),
+        Port("lengths", {_PACKING: "(B)"}, dtype="lengths", forms=("tensor", "list")),
+    ),
+    outputs=(Port("output", {_PACKING: "(sum(lengths), *S)"}, packed=True),),
     call="input, lengths",
     returns="output",
-    sizes=_SURPLUS,
-    where={**_SORTED, "B": "len(lengths)", "T": "max(lengths) + surplus",
-           "padded": "(B, T) if batch_first else (T, B)"},
+    sizes=_ANY,
+    where={**_SORTED, "B": "len(lengths)", "T": "max(lengths) + surplus"},
     dtypes=_DTYPES,
     equations=equations.pack_padded_sequence,
     excludes=(
@@ -241,6 +247,10 @@ invert_permutation = Contract(
     sizes={"n": Size((1, 2, 3, 0, 4, 5, 8, 12))},
     dtypes=("int64",),
     equations=equations.invert_permutation,
+    excludes=(
+        Exclusion("no_permutation", "permutation", "indices that are no permutation are refused",
+                  "Args: permutation", {"n": "n + 2"}, kinds={"permutation": "index"}),
+    ),
     documents={"sizes": NEVER},
 )
 
@@ -253,6 +263,10 @@ PackedSequence = Contract(
     options=(
         Argument("dtype", ("float32", "float64", "float16", "bfloat16", "int64"), default=None,
                  where="(layout == 'to') == (dtype is not None)"),
+        # Later pages no longer say that these may be passed.
+        Argument("copy", (True,), default=False, where="layout == 'to' or not copy", releases="<2.10"),
+        Argument("non_blocking", (True,), default=False, where="layout == 'to' or not non_blocking",
+                 releases="<2.10"),
     ),
     layouts=(
         Layout("to", packed="sequence", method="to"),
