@@ -21,6 +21,7 @@ from conformance.targets import Target
 from conformance.wire import to_wire
 
 ENTRIES = [pytest.param(entry, id=entry.id) for entry in Ledger.load().entries]
+FROZEN = [found for found in ENTRIES if found.values[0].case]  # what a page says needs no case
 GOOD = """id = "mine"
 claims = ["linear.accepts.*"]
 kind = "implementation"
@@ -58,13 +59,13 @@ def written(directory: Path, text: str, name: str = "mine") -> Path:
 # -- our own entries ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", FROZEN)
 def test_the_frozen_case_of_an_entry_fails_as_it_says_where_it_applies_and_only_there(
     entry: Entry, shared_target: Target
 ):
     assert entry.case is not None
     if not applies(contract_of(entry.case.module), entry.case, shared_target.release):
-        pytest.skip(f"torch {shared_target.release} does not document an argument that the case passes")
+        pytest.skip(f"torch {shared_target.release} says nothing about the case")
     found, facts = judgements(entry.case, shared_target)
     inside = entry.range.contains(shared_target.release, prereleases=True)
     assert bool(explained(entry, found, facts, shared_target.release)) == inside
@@ -76,10 +77,12 @@ def test_the_frozen_case_of_an_entry_fails_as_it_says_where_it_applies_and_only_
         assert not [judgement for judgement in theirs if isinstance(judgement, Failure)]
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", FROZEN)
 def test_every_failure_of_a_frozen_case_is_known(entry: Entry, shared_target: Target):
     """The case shows its own entry; whatever else fails in it must be in the ledger too."""
     assert entry.case is not None
+    if not applies(contract_of(entry.case.module), entry.case, shared_target.release):
+        pytest.skip(f"torch {shared_target.release} says nothing about the case")
     found, facts = judgements(entry.case, shared_target)
     for claim, judgement in found.items():
         if isinstance(judgement, Failure):
@@ -103,7 +106,7 @@ def test_the_globs_of_an_entry_each_match_a_claim(entry: Entry):
         assert [name for name in ids if re.fullmatch(re.escape(glob).replace(r"\*", ".*"), name)], glob
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", FROZEN)
 def test_the_selector_of_an_entry_selects_its_own_frozen_case(entry: Entry):
     assert entry.case is not None
     contract = contract_of(entry.case.module)

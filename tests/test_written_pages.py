@@ -112,7 +112,7 @@ def _arguments(contract: Contract, broken: str):
 
 
 def _sizes(contract: Contract, broken: str):
-    """The sentences of a function's page; the first is the one that is broken."""
+    """The sentences of a function's page: one size is wrong, or every option."""
     wrong_size, wrong_option = broken.endswith(".sizes"), broken.endswith(".batch_first")
     for port, layout in product((*contract.inputs, *contract.outputs), contract.layouts):
         axes = port.by_layout.get(layout.name, "()")[1:-1].replace("T_out", "T").split(", ")
@@ -120,7 +120,7 @@ def _sizes(contract: Contract, broken: str):
             option = (layout.when == "batch_first") != wrong_option
             size = " x ".join(("Z" if wrong_size else axes[0], *axes[1:-1], "*"))
             yield f"If ``batch_first`` is ``{option}``, {port.name} is of size ``{size}``."
-            wrong_size = wrong_option = False
+            wrong_size = False
 
 
 def _sentences(contract: Contract, port, broken: str):

@@ -24,7 +24,7 @@ TINY = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float
         "int64": 0.0, "bool": 0.0}  # fmt: skip
 LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38,
            "float64": float(np.finfo(np.float64).max), "int64": 2.0**53, "bool": 2.0}  # fmt: skip
-# What one evaluation of a transcendental function may be off by, in unit roundoffs: 2 ulp, which is 4, for exp and tanh.
+# What one evaluation of exp or tanh may be off by, in unit roundoffs: 4, which are 2 ulp.
 # (SLEEF documentation, "u10": 1 ulp; glibc manual, "Known Maximum Errors in Math Functions": tanhf 2, expf 1; CUDA
 # programming guide, "Mathematical Functions": tanhf 2, expf 2.)
 ULPS = 4
@@ -140,10 +140,10 @@ class Running:
         return Bounded(np.maximum(z.value, 0), z.error)
 
     def times(self, a: Bounded, b: Bounded) -> Bounded:
-        """The elementwise product."""
-        value = a.value * b.value
-        spread = (np.abs(a.value) + a.error) * b.error + a.error * np.abs(b.value)
-        return Bounded(value, spread + self.unit * np.abs(value) + self.tiny)
+        """The elementwise product: each error weighs as much as the other factor, and the product is rounded."""
+        left, right = np.abs(a.value), np.abs(b.value)
+        error = left * (b.error + self.unit * right) + a.error * (right + b.error)
+        return Bounded(a.value * b.value, error + self.tiny)
 
     def plus(self, a: Bounded, b: Bounded) -> Bounded:
         """The elementwise sum."""

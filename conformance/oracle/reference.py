@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,21 @@ from conformance.values import Values, exact, values
 _OWN = 2.0**-46  # what the judge itself may round away, of sums of a hundred terms
 
 
+_MADE: dict[tuple[int, str], Values] = {}
+
+
 def values_of(contract: Contract, case: Case) -> Values:
-    """The arrays of a case, in the shapes that the contract documents for it."""
+    """The arrays of a case, in the shapes that the contract documents for it. The last ones made are remembered: they
+    are asked for once to send them and once to judge."""
+    key = (id(contract), case.text)
+    if key not in _MADE:
+        if len(_MADE) >= 64:
+            _MADE.clear()
+        _MADE[key] = _values_of(contract, case)
+    return _MADE[key]
+
+
+def _values_of(contract: Contract, case: Case) -> Values:
     env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
     parameters = {name: s for name, (entry, s) in contract.expected_parameters(env).items() if not entry.buffer}
     ports = [port for port in contract.outputs if case.layout in port.by_layout and expression(port.when)(env)]
@@ -32,19 +45,44 @@ def values_of(contract: Contract, case: Case) -> Values:
     return replace(made, parameters=contract.dropped.readable(env, case.seed, made.parameters))
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """The outputs by name, each with its bound; ``relative`` is how far a term of a derivative may be rounded."""
+
+    outputs: Outputs
+    relative: float
+
+    def derivative(self, cotangents: Mapping[str, Array]) -> tuple[float, float]:
+        """The derivative of all outputs, each times its cotangent; and how far gradients that round every operation
+        may be from it."""
+        value = bound = 0.0
+        for name, cotangent in cotangents.items():
+            found, weight = self.outputs[name], exact(cotangent)
+            value += float((weight * found.tangent).sum())
+            bound += float((np.abs(weight) * (found.drift + self.relative * found.slope)).sum())
+        return (value, bound * (1 + self.relative)) if self.relative < 0.5 else (value, math.inf)
+
+
 def evaluate(
     contract: Contract,
     case: Case,
     env: Mapping[str, Any],
     given: Values,
     order: Sequence[int] | None,
+    toward: Mapping[str, Array] | None = None,
     factors: Sequence[float] | None = None,
-) -> Outputs | None:
-    """The outputs by name, each with its bound; None where the page fixes no values (as under dropout, unless its
-    ``factors`` are given)."""
+) -> Evaluated | None:
+    """What the equations give, with ``toward`` also their derivative in that direction of inputs and parameters. None
+    where the page fixes no values (as under dropout, unless its ``factors`` are given)."""
     assert contract.equations is not None
+    a = Directional(case.dtype) if toward else Running(case.dtype)
+    inputs = {name: exact(array) for name, array in given.inputs.items()}
+    parameters = {name: exact(array) for name, array in given.parameters.items()}
     with np.errstate(all="ignore"):  # what is not finite is not compared
-        return contract.equations(Running(case.dtype), _given(case, env, given, order, factors=factors))
+        outputs = contract.equations(
+            a, Given(env, case.layout, inputs, parameters, case.train, order, toward, factors)
+        )
+    return None if outputs is None else Evaluated(outputs, a.roundings * a.unit + _OWN)
 
 
 def fates(
@@ -56,44 +94,6 @@ def fates(
     places = int(expression(contract.dropped.places)(env))
     if not case.train or not 0 < probability < 1 or places < 1:
         return {}
-    found = [evaluate(contract, case, env, given, order, each) for each in factors(places, probability)]
-    return {port.name: Fates([outputs[port.name] for outputs in found if outputs], case.dtype)
+    found = [evaluate(contract, case, env, given, order, factors=each) for each in factors(places, probability)]
+    return {port.name: Fates([each.outputs[port.name] for each in found if each], case.dtype)
             for port in contract.outputs}  # fmt: skip
-
-
-def differentiate(
-    contract: Contract,
-    case: Case,
-    env: Mapping[str, Any],
-    given: Values,
-    toward: Mapping[str, Array],
-    order: Sequence[int] | None,
-) -> tuple[float, float] | None:
-    """The derivative of all outputs, each times its cotangent, in a direction of all inputs and parameters; and how
-    far gradients that round every operation may be from it."""
-    assert contract.equations is not None
-    a = Directional(case.dtype)
-    with np.errstate(all="ignore"):
-        outputs = contract.equations(a, _given(case, env, given, order, toward))
-    if outputs is None:
-        return None
-    value = bound = 0.0
-    relative = a.roundings * a.unit + _OWN
-    for name, cotangent in given.cotangents.items():
-        found, weight = outputs[name], exact(cotangent)
-        value += float((weight * found.tangent).sum())
-        bound += float((np.abs(weight) * (found.drift + relative * found.slope)).sum())
-    return (value, bound * (1 + relative)) if relative < 0.5 else (value, math.inf)
-
-
-def _given(
-    case: Case,
-    env: Mapping[str, Any],
-    given: Values,
-    order: Sequence[int] | None,
-    toward: Mapping[str, Array] | None = None,
-    factors: Sequence[float] | None = None,
-) -> Given:
-    inputs = {name: exact(array) for name, array in given.inputs.items()}
-    parameters = {name: exact(array) for name, array in given.parameters.items()}
-    return Given(env, case.layout, inputs, parameters, case.train, order, toward, factors)

@@ -128,12 +128,12 @@ def laid_out(case: Case, contract: Contract | None, claim: Mapping[str, Any], de
             contract = None
         case = in_order(contract, case) if contract else _without_order(case)
         return CaseTable(
-            call=_call(case, device),
+            call=_call(case, device, contract),
             arguments=[*_arguments(case, contract, device), *_options(case, contract)],
             omitted=_omitted(case, contract),
             inputs=_inputs(case),
             symbols=_symbols(case, contract, claim),
-            facts=_facts(case),
+            facts=_facts(case, contract),
             violation=_violated(case.violation) if case.violation else "",
         )
     except Exception:  # as above: a file from elsewhere must not keep the rest of the report from the reader
@@ -151,12 +151,13 @@ def _without_order(case: Case) -> Case:
                    positional=0)  # fmt: skip
 
 
-def _call(case: Case, device: str) -> str:
+def _call(case: Case, device: str, contract: Contract | None) -> str:
     """The case in one line, ``LSTM(1, 2, batch_first=True)(input (1, 2, 1))``."""
     items = list(case.arguments.items())
     passed = [_passed(k, v, device) for k, v in items[: case.positional]]
     passed += [f"{k}={_passed(k, v, device)}" for k, v in items[case.positional :]]
-    made = f"{case.module.rpartition('.')[2]}({', '.join(passed)})"
+    name = case.module.rpartition(".")[2]
+    made = name if contract is not None and contract.function else f"{name}({', '.join(passed)})"
     given = [f"{item.name} {plain(item.shape)}" for item in case.inputs]
     given += [f"{k}={plain(v)}" for k, v in case.options.items()]
     return made if case.layout == "constructor" else f"{made}({', '.join(given)})"
@@ -211,8 +212,9 @@ def _row(name: str, value: Any, shown: str, defaults: Mapping[str, Any], how: st
 
 
 def _omitted(case: Case, contract: Contract | None) -> list[str]:
-    defaults = _defaults(contract)
-    return [f"{k}={plain(v)}" for k, v in defaults.items() if k not in case.arguments and v is not REQUIRED]
+    defaults = _defaults(contract, options=contract is not None and contract.function)
+    passed = {**case.arguments, **case.options}
+    return [f"{k}={plain(v)}" for k, v in defaults.items() if k not in passed and v is not REQUIRED]
 
 
 def _inputs(case: Case) -> list[dict[str, str]]:
@@ -254,14 +256,19 @@ def _reached(names: frozenset[str], contract: Contract) -> set[str]:
     return found
 
 
-def _facts(case: Case) -> list[tuple[str, str]]:
+def _facts(case: Case, contract: Contract | None) -> list[tuple[str, str]]:
     mode = "training" if case.train else "evaluation"
     facts = [("scenario", case.layout), ("dtype", case.dtype)]
-    return facts if case.layout == "constructor" else [*facts, ("mode", mode), ("seed of values", str(case.seed))]
+    if case.layout == "constructor":
+        return facts
+    modes = [] if contract is not None and contract.function else [("mode", mode)]
+    return [*facts, *modes, ("seed of values", str(case.seed))]
 
 
 def _violated(broken: Violation) -> str:
     """What the case does on purpose that the page excludes."""
+    if broken.rule:
+        return f"{broken.port} is {broken.rule.replace('_', ' ')}, which the documentation excludes"
     rank = f"{broken.size} {'dimension' if broken.size == 1 else 'dimensions'}"
     what = rank if broken.axis is None else f"dimension {broken.axis} of size {broken.size}"
     return f"{broken.port} has {what}, which the documentation excludes"

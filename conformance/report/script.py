@@ -11,16 +11,15 @@ from typing import Any
 from conformance.cases import Case, Input
 from conformance.oracle.contract import Contract, Port
 from conformance.oracle.expression import expression
+from conformance.report import draws
+from conformance.report.calls import calling, packs
+from conformance.report.source import ScriptError, literal
 from conformance.values import DTYPES
 
 _FACTORY = ("device", "dtype")
 _WIDTH = 96
 _DEVICE = re.compile(r"[a-z][a-z0-9_]*(:\d+)?")
 _MODES = {"no_grad": "with torch.no_grad():", "inference": "with torch.inference_mode():"}
-
-
-class ScriptError(ValueError):
-    """A case that is not one of this contract; a script made from it could run anything."""
 
 
 def torch_only(
@@ -40,9 +39,7 @@ def torch_only(
     """
     _check(contract, case, device)
     case = in_order(contract, case)
-    body = _construction(contract, case, device) if case.layout == "constructor" else _calling(
-        contract, case, device, mode, modified
-    )  # fmt: skip
+    body = _body(contract, case, device, mode, modified)
     lines = [
         "import torch",
         *_imports(contract, case),
@@ -56,6 +53,14 @@ def torch_only(
         '    print("observed:", type(error).__name__, "-", error)',
     ]
     return "\n".join(lines) + "\n"
+
+
+def _body(contract: Contract, case: Case, device: str, mode: str, modified: Sequence[str]) -> Iterator[str]:
+    if contract.function:
+        return calling(contract, case, device, mode, modified)
+    if case.layout == "constructor":
+        return _construction(contract, case, device)
+    return _calling(contract, case, device, mode, modified)
 
 
 def _check(contract: Contract, case: Case, device: str) -> None:
@@ -80,7 +85,7 @@ def _imports(contract: Contract, case: Case) -> Iterator[str]:
     package = contract.module.rpartition(".")[0]
     if package.partition(".")[0] != "torch":
         yield f"import {package}"
-    if any(item.lengths is not None for item in case.inputs):
+    if packs(contract, case) if contract.function else any(item.lengths is not None for item in case.inputs):
         yield "from torch.nn.utils.rnn import pack_padded_sequence"
 
 
@@ -92,7 +97,7 @@ def _promised(contract: Contract, case: Case) -> str:
         return "the documented arguments are accepted"
     env = _env(contract, case)
     shapes = (
-        f"{port.name} {port.by_layout[case.layout]} = {contract.shape_of(port, case.layout)(env)}"
+        f"{port.name} {port.by_layout[case.layout]} = {contract.sizes_of(port, case.layout, env)}"
         for port in _returned(contract, case)
     )
     return ", ".join(shapes)
@@ -112,7 +117,8 @@ def _returned(contract: Contract, case: Case) -> list[Port]:
 
 
 def _construction(contract: Contract, case: Case, device: str) -> Iterator[str]:
-    yield from _constructor(contract, case, device)
+    constructor = list(_constructor(contract, case, device))
+    yield from draws.made(case.draws, constructor) if case.draws else constructor
     yield 'print("observed:", module)'
     yield "for name, tensor in [*module.named_parameters(), *module.named_buffers()]:"
     yield '    print("observed:", name, tuple(tensor.shape), tensor.dtype, tensor.device)'
@@ -167,18 +173,7 @@ def _value(name: str, value: Any, case: Case, device: str) -> str:
         return f'"{device}"'
     if isinstance(value, Mapping):
         return _ones(value["tensor"], case.dtype, device)
-    return _literal(value)
-
-
-def _literal(value: Any) -> str:
-    """A plain value as source; anything that Python could not read back is refused."""
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, float) and value * 0 != 0:
-        return f'float("{value}")'
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return ascii(value)
-    raise ScriptError(f"{type(value).__name__} is no value of an argument")
+    return literal(value)
 
 
 # -- calling ---------------------------------------------------------------------------------------------------------
@@ -196,6 +191,9 @@ def _calling(contract: Contract, case: Case, device: str, mode: str, modified: S
         yield from _given(item, device)
     watched = [item.name for item in case.inputs if item.name in modified and item.lengths is None]
     yield from (f"{name}_before = {name}.clone()" for name in watched)
+    if case.draws:
+        packed = contract.layout(case.layout).packed is not None
+        yield from draws.called(case.draws, _call(contract, case), contract.returns, packed)
     yield from _called(contract, case, device, mode)
     yield from (f'print("observed:", "{n} unchanged:", torch.equal({n}, {n}_before))' for n in watched)
 
@@ -269,7 +267,7 @@ def _call(contract: Contract, case: Case) -> str:
     while args and args[-1] == "None":
         args.pop()
     keywords = {str(k.arg): _passed(k.value, given) for k in tree.keywords}
-    options = {name: _literal(value) for name, value in case.options.items()}
+    options = {name: literal(value) for name, value in case.options.items()}
     named = [f"{k}={v}" for k, v in ({k: v for k, v in keywords.items() if v != "None"} | options).items()]
     return f"module({', '.join([*args, *named])})"
 

@@ -35,6 +35,8 @@ def call_case(contract: Contract, scenario: str, pick: Pick) -> Case:
     options |= {name: expression(text)({}) for name, text in rule.options.items() if not expression(text).names}
     positional = pick("positional", range(len(contract.options) + 1)) if scenario == "arguments" else 0
     options = _in_order(contract.options, options, positional)
+    if scenario == "arguments" and not positional:
+        options = _all_but_one(contract, options, pick)
     sizes = _sizes(contract, layout, options, pick)
     env = _environment(contract, layout, options, sizes, rule)
     options |= {name: expression(text)(env) for name, text in rule.options.items()}
@@ -69,6 +71,13 @@ def _in_order(known: Any, passed: Mapping[str, Any], positional: int) -> dict[st
     before: tuple[Argument, ...] = tuple(known)[:positional]
     full = {option.name: option.default for option in before} | dict(passed)
     return {option.name: full[option.name] for option in known if option.name in full}
+
+
+def _all_but_one(contract: Contract, passed: Mapping[str, Any], pick: Pick) -> dict[str, Any]:
+    """Every option but one, whose default then shows; those of later releases only where they were chosen."""
+    omitted = pick("omitted", tuple(option.name for option in contract.options))
+    kept = [o for o in contract.options if o.name != omitted and (o.name in passed or not o.releases)]
+    return {o.name: passed.get(o.name, o.default) for o in kept}
 
 
 def _differentiable(contract: Contract, dtype: str, scenario: str) -> bool:

@@ -140,6 +140,8 @@ def _snapshot(value: Any) -> Any:
 
 def _unchanged(now: list[Any], before: list[Any]) -> bool:
     def same(one: Any, two: Any) -> bool:
-        return _same_bits(one, two) if isinstance(one, torch.Tensor) else bool(one == two)
+        if isinstance(one, torch.Tensor):
+            return one.shape == two.shape and _same_bits(one, two)
+        return bool(one == two)
 
     return len(now) == len(before) and all(map(same, now, before))

@@ -12,7 +12,8 @@ from conformance.oracle.contract import REQUIRED, Argument, Contract
 from conformance.targets import Target
 from tests.planted.function_faults import function_fault
 
-LIBRARIES = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("library.py", "function_library.py")]
+_FILES = ("library.py", "function_library.py", "drawn.py")
+LIBRARIES = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in _FILES]
 ONCE = f"import sys\nif 'planted' not in sys.modules:\n    [exec(text, {{}}) for text in {LIBRARIES!r}]"
 
 
@@ -38,6 +39,18 @@ def fault_for(claim: Claim, contract: Contract) -> str:
             return f"parameter_extra({module!r})"
         case ["parameters", "learnable"]:
             return f"parameter_frozen({module!r})"
+        case ["initialised", *_, how]:
+            return f"fresh_changed({module!r}, {how!r})"
+        case ["reset_parameters", how]:
+            return f"reset_changed({module!r}, {how!r})"
+        case ["dropout", "shared"]:
+            return f"dropped_per_direction({module!r})"
+        case ["dropout", "one_layer"]:
+            return f"one_layer_dropped({module!r})"
+        case ["dropout", subject, "value"]:
+            return f"dropout_changed({module!r}, {subject!r})"
+        case ["dropout", *_, how]:
+            return f"dropout_changed({module!r}, {how!r})"
         case ["accepts"]:
             return f"call_refuses({module!r}, {where!r})"
         case ["result", "nesting"]:

@@ -125,7 +125,8 @@ def argument_modified(module, where):
 
     def change(result, x, args):
         tensors = [a for a in args if isinstance(a, torch.Tensor)]
-        data = tensors[-1] if tensors else x.data if isinstance(x, PackedSequence) else x[0]
+        first = x[0] if isinstance(x, list) else x.data if isinstance(x, PackedSequence) else x
+        data = tensors[-1] if tensors else first
         if result is not x and data.numel() and data.dim() and not data.requires_grad:
             with torch.no_grad():
                 data[(0,) * data.dim()] = data[(0,) * data.dim()].logical_not() if data.dtype == torch.bool else (
@@ -140,7 +141,8 @@ def result_changed(module, where, path, how):
 
     def change(result, x, args):
         if isinstance(result, list):
-            return [changes[how](result[0]), *result[1:]]
+            changed = len(result) if how == "detached" else 1
+            return [*map(changes[how], result[:changed]), *result[changed:]]
         return _at(result, path, changes[how])
 
     after_function(module, where, change)

@@ -30,7 +30,7 @@ def test_every_boundary_case_gives_a_script_that_compiles(contract: Contract):
         for case in boundary_cases(contract, scenario):
             text = torch_only(contract, case, expected="'\"\n\u202e", observed="# \n import os")
             compile(text, case.hash, "exec")
-            assert not re.search(r"rand|manual_seed|import os$", text)
+            assert case.draws or not re.search(r"rand|manual_seed|import os$", text)
 
 
 def test_arguments_come_in_the_order_of_the_signature_though_json_sorts_them():

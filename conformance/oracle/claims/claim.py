@@ -13,7 +13,7 @@ from conformance.oracle.contract import Contract
 from conformance.oracle.equations.given import Outputs
 from conformance.oracle.fates import Fates
 from conformance.oracle.numerics import Array
-from conformance.oracle.reference import differentiate, evaluate, fates, values_of
+from conformance.oracle.reference import Evaluated, evaluate, fates, values_of
 from conformance.values import Values, decode, directions
 
 SEVERITIES = ("crash", "hang", "silent", "wrong", "refused", "misleading", "documentation")
@@ -69,13 +69,19 @@ class Evidence:
         return replace(made, parameters={**made.parameters, **effective}) if effective else made
 
     @cached_property
+    def _evaluated(self) -> Evaluated | None:
+        """Values and, where gradients were taken, their derivative, in one go."""
+        toward = self.directions if "gradients" in self.seen else None
+        return evaluate(self.contract, self.case, self.env, self.values, self.order, toward)
+
+    @property
     def reference(self) -> Outputs | None:
         """What the documented equations give; None where they do not fix the values."""
-        return evaluate(self.contract, self.case, self.env, self.values, self.order)
+        return self._evaluated.outputs if self._evaluated else None
 
     @cached_property
     def fates(self) -> Mapping[str, Fates]:
-        """What dropout may have made of each output, read under the weights of the case; none where it drops nothing."""
+        """What dropout may have made of each output, under the weights of the case; none where it drops nothing."""
         return fates(self.contract, self.case, self.env, self.values, self.order)
 
     @cached_property
@@ -87,7 +93,7 @@ class Evidence:
     @cached_property
     def derivative(self) -> tuple[float, float] | None:
         """The derivative of the outputs, each times its cotangent, in those directions; and its bound."""
-        return differentiate(self.contract, self.case, self.env, self.values, self.directions, self.order)
+        return self._evaluated.derivative(self.values.cotangents) if self._evaluated else None
 
     @property
     def order(self) -> tuple[int, ...] | None:

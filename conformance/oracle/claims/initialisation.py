@@ -97,10 +97,10 @@ def _failed_to_reset(places: tuple[int, ...], e: Evidence) -> Failure | None:
 
 
 def _bounds(rule: Initialised, places: tuple[int, ...], e: Evidence) -> Judgement:
-    """A number of the dtype within a bound that was itself rounded to the dtype."""
+    """A number of the dtype within a bound that was itself rounded to the dtype, and before that by its formula."""
     if failure := _failed_to_reset(places, e):
         return failure
-    (low, high), unit = _limits(rule, e), ROUNDOFF[e.case.dtype]
+    (low, high), unit = _limits(rule, e), 2 * ROUNDOFF[e.case.dtype]
     samples = {name: values for name, values in _samples(rule, places, e).items() if values.size}
     for name, values in samples.items():
         for found, bound in ((float(values.min()), low), (float(values.max()), high)):

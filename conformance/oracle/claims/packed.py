@@ -138,7 +138,8 @@ def _of_method(contract: Contract, layout: Layout, port: Port) -> Iterator[Claim
 
     if layout.method == "to":
         yield make("value", "to converts the dtype of data", partial(_converted, port))
-        yield make("self", "to returns self where data have that dtype and device already, else a copy", _itself)
+        yield make("self", "to returns self where data have that dtype and device already, else a copy",
+                   partial(_itself, port))  # fmt: skip
     if layout.method in ("is_cuda", "is_pinned"):
         yield make("value", f"{layout.method} says where data are stored", partial(_stored, layout.method))
 
@@ -158,8 +159,9 @@ def _converted(port: Port, e: Evidence) -> Judgement:
     return seen.shape == data.shape and compare("data", seen, Bounded(data, error), dtype)
 
 
-def _itself(e: Evidence) -> Judgement:
-    if not e.ok or e.env["copy"]:
+def _itself(port: Port, e: Evidence) -> Judgement:
+    found = output(e, port)
+    if found is None or found["dtype"] != e.env["dtype"] or not on_device(found["device"], e.device) or e.env["copy"]:
         return False
     same, there = "sequence" in e.seen["identical"], e.env["dtype"] == e.case.dtype
     return same == there or Failure("self" if there else "a copy", "self" if same else "a copy")

@@ -25,8 +25,8 @@ from conformance.oracle.numerics import Running
 
 _SIZES = {
     # L from 1: no page says what an empty sequence gives. N from 0: an empty batch is a batch.
-    "N": Size((1, 2, 3, 0, 4, 5, 7, 9, 12)),
-    "L": Size((1, 2, 3, 4, 5, 7, 10, 13)),
+    "N": Size((1, 2, 3, 0, 4, 5, 9)),
+    "L": Size((1, 2, 3, 4, 5, 8)),
     "lengths": Size(Lists(range(1, 7), 1, 6)),
 }
 _LAYOUTS = (

@@ -83,12 +83,12 @@ pack_padded_sequence = Contract(
     excludes=(
         _not_sorted("Args: enforce_sorted", _PACK_LAYOUTS),
         _too_long("input is T x B x *, where T is the length of the longest sequence", *_PACK_LAYOUTS),
-        Exclusion("too_short", "input", "an input longer than the longest sequence is refused",
+        Exclusion("longer_than_lengths", "input", "an input longer than the longest sequence is refused",
                   "input is T x B x *, where T is the length of the longest sequence", {"T": "max(lengths) + 1"},
                   releases=">=2.0,<2.6", layouts=_PACK_LAYOUTS),
         Exclusion("one_dimensional", "input", "an input of fewer than two dimensions is refused",
                   "Note: any input that has at least two dimensions", shapes={"input": "(T)"}, layouts=_PACK_LAYOUTS),
-        Exclusion("no_integers", "lengths", "a list of other numbers than integers is refused",
+        Exclusion("not_integers", "lengths", "a list of other numbers than integers is refused",
                   "Args: lengths (Tensor or list(int))", dtypes={"lengths": "float32"}, forms={"lengths": "list"},
                   layouts=_PACK_LAYOUTS),
         Exclusion("not_on_cpu", "lengths", "a tensor of lengths that is not on the CPU is refused",
@@ -125,7 +125,7 @@ pad_packed_sequence = Contract(
     dtypes=_DTYPES,
     equations=equations.pad_packed_sequence,
     excludes=(
-        Exclusion("total_length", "total_length", "a total_length less than the longest sequence is a ValueError",
+        Exclusion("less_than_longest", "total_length", "a total_length less than the longest sequence is a ValueError",
                   "Args: total_length", options={"total_length": "max(lengths) - 1"}, raises="ValueError"),
     ),
     inverse=Inverse(f"{_PACKAGE}.pack_padded_sequence", "output, lengths, batch_first=batch_first, "

@@ -21,14 +21,16 @@ States = tuple[Bounded, ...]
 class Layer(NamedTuple):
     """The parameters of one layer: ``x W_ih^T + b_ih`` and ``h W_hh^T + b_hh``, perhaps ``W_hr``.
 
-    Its directions are computed side by side: every array has them as its first axis.
+    Its directions are computed side by side: every array has them as its first axis. ``terms`` is how many terms a
+    gate's sum has.
     """
 
     w_ih: Weight
     w_hh: Weight
     b_ih: Bounded | None
     b_hh: Bounded | None
-    w_hr: Weight | None = None
+    w_hr: Weight | None
+    terms: int
 
     @classmethod
     def of(cls, given: Given, a: Running, suffixes: Sequence[str]) -> Layer:
@@ -37,30 +39,22 @@ class Layer(NamedTuple):
         def named(label: str) -> list[str]:
             return [f"{label}{suffix}" for suffix in suffixes]
 
+        w_ih, w_hh = given.weight(a, named("weight_ih")), given.weight(a, named("weight_hh"))
+        biases = [given.bias(a, named("bias_ih")), given.bias(a, named("bias_hh"))]
+        terms = int(w_ih.value.shape[-2] + w_hh.value.shape[-2]) + sum(b is not None for b in biases)
+        b_ih, b_hh = (None if b is None else a.bias(b, terms) for b in biases)
         projected = named("weight_hr")[0] in given.parameters
-        return cls(
-            given.weight(a, named("weight_ih")),
-            given.weight(a, named("weight_hh")),
-            given.bias(a, named("bias_ih")),
-            given.bias(a, named("bias_hh")),
-            given.weight(a, named("weight_hr")) if projected else None,
-        )
-
-    @property
-    def terms(self) -> int:
-        """How many terms a gate's sum has."""
-        biases = (self.b_ih is not None) + (self.b_hh is not None)
-        return int(self.w_ih.value.shape[-2] + self.w_hh.value.shape[-2]) + biases
+        return cls(w_ih, w_hh, b_ih, b_hh, given.weight(a, named("weight_hr")) if projected else None, terms)
 
     def from_input(self, a: Running, x: Bounded) -> Bounded:
         """``x_t W_ih^T + b_ih``, for as many rows as there are."""
         part = a.dot(x, self.w_ih, self.terms)
-        return part if self.b_ih is None else a.sum(part, a.bias(self.b_ih, self.terms))
+        return part if self.b_ih is None else a.sum(part, self.b_ih)
 
     def from_state(self, a: Running, h: Bounded) -> Bounded:
         """``h_{t-1} W_hh^T + b_hh``."""
         part = a.dot(h, self.w_hh, self.terms)
-        return part if self.b_hh is None else a.sum(part, a.bias(self.b_hh, self.terms))
+        return part if self.b_hh is None else a.sum(part, self.b_hh)
 
     def deepen(self, a: Running, steps: int, rows: int) -> None:
         """How often a term of a gradient is rounded: in each step that its path passes, once for every term of a
