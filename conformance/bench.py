@@ -76,8 +76,8 @@ class Bench:
 
 def share(contract: Contract, scenario: str, cases: int) -> int:
     """A scenario's part of a module's random cases: layouts get most, since most claims live there."""
-    few = {"documentation": 0, "constructor": 1, "initialisation": 1, "dropout": 1}
-    weights = {name: few.get(name, 2) for name in scenarios_of(contract)}
+    few = {"documentation": 0, "constructor": 2, "initialisation": 1, "dropout": 2, "misused": 2}
+    weights = {name: few.get(name, 4) for name in scenarios_of(contract)}
     return cases * weights[scenario] // max(sum(weights.values()), 1)
 
 

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from conformance.cases import Case
 from conformance.judge import applies, evidence, judge
 from conformance.ledger import Ledger
-from conformance.oracle.claims import Claim, Failure, Within
+from conformance.oracle.claims import SEVERITIES, Claim, Failure, Within
 from conformance.oracle.contract import Contract, in_range
 from conformance.results import Discrepancy, Tally
 from conformance.strategies.boundary import boundary_choices
@@ -154,12 +154,12 @@ class Campaign:
             attempt()
 
     def _try(self, batch: list[tuple[Case, Choices]]) -> None:
-        """Executes some cases; what breaks for the first time is reduced and recorded, then the search goes on for
-        what it may have been hiding. No case is tried twice."""
+        """Executes some cases; what breaks for the first time, or worse than before, is reduced and recorded, then the
+        search goes on for what it may have been hiding. No case is tried twice."""
         batch = [(case, choices) for case, choices in batch if self._is_new(case)]
         for (case, choices), broken in zip(batch, self._execute([case for case, _ in batch]), strict=True):
             for key, (failure, seen) in broken.items():
-                if key not in self._found:
+                if key not in self._found or _rank(failure) < _rank(self._found[key]):
                     self._record(key, failure, seen, case)
                     if self.plan.shrink and choices:
                         self._reduce(key, choices)
@@ -282,22 +282,29 @@ class Campaign:
         """The minimal case of a failure, confirmed by running it once more."""
         target = next(target for target in self.targets if target.spec.name == key[1])
         deadline = time.monotonic() + REDUCE_SECONDS
+        worst = _rank(self._found[key])
         last: dict[str, tuple[Failure, Mapping[str, Any]]] = {}
 
         def fails(case: Case) -> bool:
             if time.monotonic() > deadline or target not in self.targets:
                 return False
             broken = self._execute([case], [target])[0].get(key)
-            if broken is not None:
-                last[case.hash] = broken
-            return broken is not None
+            if broken is None or _rank(broken[0]) > worst:
+                return False
+            last[case.hash] = broken
+            return True
 
         smallest = reduce(self.contract, self.scenario, choices, fails)
         again = self._execute([smallest], [target])[0].get(key)
-        if again or smallest.hash in last:
-            self._record(key, *(again or last[smallest.hash]), smallest)
+        if shown := [found for found in (again, last.get(smallest.hash)) if found]:
+            self._record(key, *min(shown, key=lambda found: _rank(found[0])), smallest)
         self._found[key].reproduced = again is not None
         self.outcome.tallies[key].flaky = again is None
+
+
+def _rank(found: Failure | Discrepancy) -> int:
+    """How bad it is, the worst first."""
+    return SEVERITIES.index(found.severity)
 
 
 def _narrowed(contract: Contract, dtypes: tuple[str, ...]) -> Contract:

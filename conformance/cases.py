@@ -51,6 +51,16 @@ class Violation:
 
 
 @dataclass(frozen=True)
+class Misuse:
+    """What the case passes that no page documents: ``value`` in place of what ``of`` names, in the way of its ``kind``
+    (:mod:`conformance.oracle.claims.misuse`)."""
+
+    of: str
+    kind: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
 class Case:
     """One execution. ``arguments`` are those passed explicitly; the first ``positional`` of them by position.
 
@@ -76,6 +86,7 @@ class Case:
     usage: str = "plain"
     gradients: bool = False
     violation: Violation | None = None
+    misuse: Misuse | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with the version of its schema."""
@@ -89,6 +100,7 @@ class Case:
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data["inputs"] = [vars(item) for item in self.inputs]
         data["violation"] = self.violation and vars(self.violation)
+        data["misuse"] = self.misuse and vars(self.misuse)
         return json.dumps({"schema": SCHEMA, **data})
 
     @classmethod
@@ -104,6 +116,7 @@ class Case:
         try:
             values["inputs"] = tuple(Input(**item) for item in values.get("inputs", ()))
             values["violation"] = Violation(**values["violation"]) if values.get("violation") else None
+            values["misuse"] = Misuse(**values["misuse"]) if values.get("misuse") else None
             return cls(**values)
         except TypeError as error:
             raise CaseError(f"a case misses or misnames a field: {error}") from None
@@ -113,6 +126,8 @@ class Case:
         """The scenario whose claims it exercises: its layout, or what is excluded or unusual about it."""
         if self.violation:
             return "refused"
+        if self.misuse:
+            return "misused"
         if self.draws:
             return "initialisation" if self.layout == "constructor" else "dropout"
         if self.twin and self.layout != "constructor":
@@ -143,7 +158,15 @@ class Case:
             "violated": broken.port if broken else None,
             "violated_axis": broken.axis if broken else None,
             "violated_size": broken.size if broken else None,
+            "misused": self.misuse.of if self.misuse else None,
+            "misuse": self.misuse.kind if self.misuse else None,
+            "misuse_value": _plain(self.misuse.value) if self.misuse else None,
         }
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON has not goes by its kind (``nan``, ``numpy``)."""
+    return value["as"] if isinstance(value, Mapping) else value
 
 
 def _tuples(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.cases import Case
-from conformance.oracle.claims import Claim, Evidence, Judgement
+from conformance.oracle.claims import Claim, Evidence, Failure, Judgement
 from conformance.oracle.contract import Contract, in_range
 
 
@@ -19,8 +19,13 @@ def evidence(contract: Contract, case: Case, seen: Mapping[str, Any], release: s
 
 def judge(claims: Sequence[Claim], found: Evidence) -> dict[str, Judgement]:
     """Every claim's judgement on one executed case. A case that failed early is not also a wrong value: claims on
-    what comes after say ``False``, not exercised, by themselves."""
-    return {claim.id: claim.check(found) for claim in claims}
+    what comes after say ``False``, not exercised, by themselves. Where a claim tells the cause of all else, such as
+    the death of the process, the others say nothing."""
+    judged = {claim.id: claim.check(found) for claim in claims}
+    for claim in claims:
+        if claim.cause and isinstance(judged[claim.id], Failure):
+            return {**dict.fromkeys(judged, False), claim.id: judged[claim.id]}
+    return judged
 
 
 def applies(contract: Contract, case: Case, release: str) -> bool:

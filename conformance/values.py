@@ -15,7 +15,7 @@ from conformance.cases import Case, Input
 Array = np.ndarray[Any, Any]
 DTYPES: dict[str, Any] = {
     "float16": np.float16, "float32": np.float32, "float64": np.float64, "bfloat16": ml_dtypes.bfloat16,
-    "int64": np.int64, "bool": np.bool_,
+    "int32": np.int32, "int64": np.int64, "bool": np.bool_, "complex64": np.complex64,
 }  # fmt: skip
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -90,7 +90,7 @@ def _draw(rng: np.random.Generator, item: Input, scale: float) -> Array:
         if mask.ndim:
             mask[..., 0:1] = False  # never a row in which everything is masked: its softmax is 0/0
         return mask
-    if item.dtype in ("int64", "bool"):  # labels
-        low, high = (-99, 100) if item.dtype == "int64" else (0, 2)
+    if item.dtype in ("int32", "int64", "bool"):  # labels
+        low, high = (0, 2) if item.dtype == "bool" else (-99, 100)
         return rng.integers(low, high, item.shape).astype(DTYPES[item.dtype])
     return (scale * rng.standard_normal(item.shape)).astype(DTYPES[item.dtype])

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from conformance.cases import Case
-from conformance.oracle.contract import Contract
+from conformance.cases import Case, Misuse
+from conformance.oracle.claims.misuse import HAND_MADE
+from conformance.oracle.contract import REQUIRED, Contract
 from conformance.oracle.expression import expression
 from conformance.oracle.reference import values_of
+
+TOO_MANY = 24  # positional arguments of a call: no module takes so many
 
 
 def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]]:
@@ -28,6 +31,8 @@ def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]
         "draws": case.draws,
         "call": None,
     }
+    if case.misuse:
+        _pass_wrong(contract, case, wire)
     if case.layout == "constructor":
         return wire, []
     wire["train"] = case.train
@@ -37,6 +42,8 @@ def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]
         for i in case.inputs
     ]  # fmt: skip
     wire["call"] = _call(contract.call, case)
+    if case.misuse:
+        _call_wrong(contract, case, wire)
     wire["usage"] = case.usage
     wire["gradients"] = case.gradients
     made = values_of(contract, case)
@@ -82,6 +89,90 @@ def _node(node: ast.expr, given: set[str]) -> Any:
         return None if all(item is None for item in items) else items
     name = node.id  # type: ignore[attr-defined]
     return {"input": name} if name in given else None
+
+
+# -- misuse ------------------------------------------------------------------------------------------------------------
+
+
+def _pass_wrong(contract: Contract, case: Case, wire: dict[str, Any]) -> None:
+    """The arguments of the constructor with what is wrong of them."""
+    assert case.misuse is not None
+    args, kwargs, wrong = wire["args"], wire["kwargs"], case.misuse
+    wire["described"] = wrong.kind in ("excluded", "constraint", "alike")
+    if wire["described"]:
+        place = contract.ordered(case.arguments).index(wrong.of)
+        args, kwargs = [*args], {**kwargs}
+        if place < len(args):
+            args[place] = wrong.value
+        else:
+            kwargs[wrong.of] = wrong.value
+    elif wrong.of == "constructor":
+        args, kwargs = _signed_wrong(contract, case, wrong.kind, kwargs)
+    wire["args"], wire["kwargs"] = args, kwargs
+
+
+def _signed_wrong(contract: Contract, case: Case, kind: str, kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    explicit = _explicit(contract, case)
+    if kind == "keyword":
+        return [], {**kwargs, "no_such_argument": 1}
+    if kind == "positional":
+        return [explicit[a.name] for a in contract.arguments if a.by_position is not None] + [1], {}
+    required = [a.name for a in contract.arguments if a.default is REQUIRED]
+    if kind == "twice":
+        return [explicit[required[0]]], kwargs
+    return [], {name: value for name, value in kwargs.items() if name != required[-1]}
+
+
+def _call_wrong(contract: Contract, case: Case, wire: dict[str, Any]) -> None:
+    """The call with what is wrong of it."""
+    assert case.misuse is not None
+    wrong, (args, kwargs) = case.misuse, wire["call"]
+    first = {"input": case.inputs[0].name}
+    if wrong.of == "call":
+        args, kwargs = {
+            "keyword": (args, {**kwargs, "no_such_input": first}),
+            "positional": ([first] * TOO_MANY, kwargs),
+            "missing": ([], kwargs),
+        }[wrong.kind]
+    elif wrong.kind == "type":
+        args, kwargs = _replaced([args, kwargs], {"input": wrong.of}, _no_tensor(wrong))
+    elif wrong.kind == "device":
+        args, kwargs = _replaced([args, kwargs], {"input": wrong.of}, {"as": "elsewhere", "input": wrong.of})
+    elif wrong.kind == "nesting":
+        group = [{"input": name} for name in wrong.of.split(", ")]
+        args, kwargs = _replaced([args, kwargs], group, _nested(group, wrong.value))
+    wire["call"] = [args, kwargs]
+    for item in wire["inputs"]:
+        if wrong.of == item["name"] and wrong.kind in HAND_MADE:
+            item["hand_made"] = {wrong.kind: wrong.value}
+
+
+def _no_tensor(wrong: Misuse) -> Any:
+    node = {"input": wrong.of}
+    plain: dict[str, Any] = {"tuple": [node], "number": 1.0, "string": "tensor", "none": None}
+    return plain[wrong.value] if wrong.value in plain else {"as": wrong.value, "input": wrong.of}
+
+
+def _nested(group: list[Any], how: str) -> Any:
+    """Some tensors in another container than a tuple, or in another number."""
+    return {
+        "list": {"as": "items", "items": group},
+        "stacked": {"as": "stacked", "items": group},
+        "fewer": group[:-1],
+        "more": [*group, group[-1]],
+        "alone": group[0],
+        "nested": [group],
+        "empty": [],
+    }[how]
+
+
+def _replaced(node: Any, old: Any, new: Any) -> Any:
+    """The call with one node of it replaced."""
+    if node == old:
+        return new
+    if isinstance(node, list):
+        return [_replaced(item, old, new) for item in node]
+    return {k: _replaced(v, old, new) for k, v in node.items()} if isinstance(node, dict) else node
 
 
 # -- functions ---------------------------------------------------------------------------------------------------------

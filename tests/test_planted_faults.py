@@ -44,7 +44,7 @@ def test_the_claim_catches_its_planted_fault(contract, claim: Claim, shared_targ
     fault = fault_for(claim, contract)
     broken = found_with(fault, contract, claim, shared_target)
     if claim.id not in broken:
-        broken = found_with(fault, contract, claim, shared_target, 300)
+        broken = found_with(fault, contract, claim, shared_target, 1000)
     if claim.id not in broken and explained(claim):
         # The ledger explains every failure of this claim that the fault brings about, since torch has the same defect.
         assert broken_by_torch_itself(contract, claim, shared_target)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from conformance.oracle.claims import Claim, claims_of
-from conformance.oracle.contract import Contract
 from conformance.oracle.registry import builtin
 from conformance.targets import Target
 from tests.planted.edits import edits
@@ -20,16 +19,8 @@ from tests.test_planted_faults import CLAIMS
 REFUTED = {
     "rnn.article.60.hx", "rnn.article.63.h_n", "lstm.article.113.output", "gru.article.137.h_0", "gru.article.137.h_n",
 }  # fmt: skip
-# Judged on what the suite itself passes, or on an attribute that no such module has: they hold whatever torch does.
-BLIND = (".article.59.input", ".article.110.input", ".article.137.input", ".arguments.device", ".arguments.dtype")
 
-
-def parameter(contract: Contract, claim: Claim) -> Any:
-    blind = pytest.mark.xfail(reason="a statement that cannot fail", strict=True)
-    return pytest.param(contract, claim, id=claim.id, marks=[blind] if claim.id.endswith(BLIND) else [])
-
-
-EVERY = [parameter(contract, claim) for contract in builtin() for claim in claims_of(contract)]
+EVERY = [pytest.param(contract, claim, id=claim.id) for contract in builtin() for claim in claims_of(contract)]
 OF_PAGES = [p for p in EVERY if p.values[1].scenario == "documentation"]
 HELD = [p for p in EVERY if p.values[1].authority == "article" and p.id not in REFUTED]
 

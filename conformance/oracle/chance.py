@@ -48,4 +48,4 @@ def deviation(samples: int) -> float:
 def beyond_all(samples: int) -> float:
     """The share of a distribution that may lie beyond the largest of some samples: if it is more than this, none of
     them fell there with a probability of less than ``ERROR``, (1 - share)^samples."""
-    return 1 - ERROR ** (1 / samples)
+    return float(1 - ERROR ** (1 / samples))

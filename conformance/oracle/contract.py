@@ -6,6 +6,7 @@ from torch's code. Formulas are text in the documentation's notation (see :mod:`
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -21,6 +22,10 @@ from conformance.oracle.functions import Exclusion, Inverse
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 FLOATING = ("float32", "float64", "float16", "bfloat16")
+
+# What a page says that an argument is: "the number of …", a number that has to be there ("the last layer"), "if > 0, …
+# of corresponding size", a probability, one of its values, a flag.
+COUNT, POSITIVE, SIZE, PROBABILITY, CHOICE, FLAG = "count", "positive", "size", "probability", "choice", "flag"
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Argument:
     """A documented argument: the values tried (simplest first), its default, and what the text asks of it.
 
     ``releases`` is the PEP 440 range whose pages have it, ``by_position`` the range whose pages show its place among
-    the positional arguments (None: by keyword only).
+    the positional arguments (None: by keyword only). ``domain`` is what the page says that it is (:data:`COUNT`, …).
     """
 
     name: str
@@ -56,6 +61,15 @@ class Argument:
     where: str = "True"
     releases: str = ""
     by_position: str | None = ""
+    domain: str = ""
+
+    @property
+    def stated(self) -> str:
+        """Its domain; a flag, a ``dtype`` and a ``device`` are known by themselves."""
+        if self.domain or self.name in ("dtype", "device"):
+            return self.domain or self.name
+        flag = bool(self.values) and not isinstance(self.values, Lists) and all(type(v) is bool for v in self.values)
+        return FLAG if flag else ""
 
 
 @dataclass(frozen=True)
@@ -236,6 +250,13 @@ class Contract:
         if not self.function:
             return tuple(self.arguments)
         return (*(Argument(port.name) for port in self.inputs), *self.options)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """The inputs of a call that come together: ``input, (h_0, c_0)`` has two groups."""
+        tree: Any = ast.parse(f"f({self.call})", mode="eval").body
+        nodes = [*tree.args, *(keyword.value for keyword in tree.keywords)]
+        return tuple(tuple(n.id for n in ast.walk(node) if isinstance(n, ast.Name)) for node in nodes)
 
     def layout(self, name: str) -> Layout:
         return next(layout for layout in self.layouts if layout.name == name)

@@ -6,13 +6,13 @@ something. A value that stands there twice is tried twice as often.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.oracle.numerics import Array
 
-Tried = Mapping[str, Sequence[Any]]
+Tried = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ UNKNOWN, KEPT, DROPPED = -1, 0, 1
 
 
 def factors(places: int, probability: float) -> list[list[float]]:
-    """What each alternative multiplies all elements with at each place: dropped at the first, the second, …, nowhere."""
+    """What each alternative multiplies all elements with at each place; the last one drops nothing."""
     scale = 1 / (1 - probability)
     return [[0.0 if place == dropped else scale for place in range(places)] for dropped in range(places + 1)]
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Exclusion:
     """A call that the page excludes, as what tells it from a documented one: symbols and options (formulas), shapes,
-    dtypes, kinds and forms of inputs. ``subject`` is the argument that is wrong in it, ``raises`` the class of the error
-    where the page names it."""
+    dtypes, kinds and forms of inputs.
+
+    ``subject`` is the argument that is wrong in it, ``raises`` the class of the error where the page names it.
+    """
 
     name: str
     subject: str

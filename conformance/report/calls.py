@@ -172,4 +172,3 @@ def _lengths(item: Input) -> str:
 
 def _value(name: str, value: Any) -> str:
     return f"torch.{value}" if name == "dtype" and isinstance(value, str) and value.isidentifier() else literal(value)
-

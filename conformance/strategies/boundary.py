@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from allpairspy import AllPairs
 
 from conformance.cases import Case, Input
+from conformance.oracle.claims.misuse import HAND_MADE
 from conformance.oracle.contract import Contract, Domain, Example, Lists
 from conformance.oracle.expression import expression
 from conformance.strategies.build import Impossible, Pick, build, violations
 from conformance.strategies.calls import input_of
+from conformance.strategies.misuse import all_misuses
 from conformance.strategies.reduce import Choices, recording
 
 VARIANTS = 6
+HAND_MADE_VARIANTS = 16
 _LENGTHS = ((1,), (2, 1), (1, 2), (3, 3), (4, 2, 3))
 
 
@@ -29,7 +32,8 @@ def boundary_cases(contract: Contract, scenario: str) -> list[Case]:
 def boundary_choices(contract: Contract, scenario: str) -> list[tuple[Case, Choices]]:
     """The boundary cases, each with the choices that made it (none for an example of a page)."""
     found: list[tuple[Case, Choices]] = [(_example(contract, e), {}) for e in contract.examples if e.layout == scenario]
-    picks = _refused(contract) if scenario == "refused" else map(_pick_from, _rows(contract, scenario))
+    special = {"refused": _refused, "misused": _misused}.get(scenario)
+    picks = special(contract) if special else map(_pick_from, _rows(contract, scenario))
     for pick in picks:
         made: Choices = {}
         with contextlib.suppress(Impossible):
@@ -45,12 +49,21 @@ def _refused(contract: Contract) -> Iterator[Pick]:
                 yield _pick_step({"layout": layout.name, "violation": violation}, step)
 
 
-def _pick_step(fixed: dict[str, Any], step: int) -> Pick:
+def _misused(contract: Contract) -> Iterator[Pick]:
+    """Everything that can be passed by mistake; where that is made of the case, often enough to see all of it."""
+    for chosen in all_misuses(contract):
+        for step in range(HAND_MADE_VARIANTS if chosen["misuse"][1] in HAND_MADE else 2):
+            yield _pick_step(chosen, step)
+
+
+def _pick_step(fixed: Mapping[str, Any], step: int) -> Pick:
     """Answers a choice with another of its edge values at each step; coprime strides keep them from moving in step."""
     asked = itertools.count(1)
 
     def pick(name: str, domain: Domain) -> Any:
         values = _edges(name, domain)
+        if name in fixed and isinstance(domain, Sequence) and fixed[name] not in domain:
+            raise Impossible(f"{name} cannot be {fixed[name]} here")
         return fixed[name] if name in fixed else values[(step * (next(asked) % 5 or 1)) % len(values)]
 
     return pick

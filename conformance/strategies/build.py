@@ -6,11 +6,9 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
 from string import Formatter
 from typing import Any
 
@@ -39,6 +37,10 @@ def build(contract: Contract, scenario: str, pick: Pick) -> Case:
         from conformance.strategies.calls import call_case  # which builds on what is below
 
         return call_case(contract, scenario, pick)
+    if scenario == "misused":
+        from conformance.strategies.misuse import misused  # which builds on what is below
+
+        return misused(contract, pick)
     if scenario == "constructor":
         return _construction(contract, pick)
     if scenario == "initialisation":
@@ -215,18 +217,10 @@ def _with_tensors(arguments: Mapping[str, Any], env: Mapping[str, Any]) -> dict[
     return {k: {"tensor": shape(v.shape)(env)} if isinstance(v, TensorOf) else v for k, v in arguments.items()}
 
 
-@cache
-def _groups(call: str) -> tuple[tuple[str, ...], ...]:
-    """The inputs of a call that come together: ``input, (h_0, c_0)`` has two groups."""
-    tree = ast.parse(f"f({call})", mode="eval").body
-    nodes = [*tree.args, *(k.value for k in tree.keywords)]  # type: ignore[attr-defined]
-    return tuple(tuple(n.id for n in ast.walk(node) if isinstance(n, ast.Name)) for node in nodes)
-
-
 def _given(contract: Contract, layout: Layout, broken: Any, pick: Pick) -> list[Port]:
     """The inputs that are passed. What a violation speaks of is always there."""
     given: list[Port] = []
-    for group in _groups(contract.call):
+    for group in contract.groups:
         ports = [contract.port(name) for name in group]
         if any(layout.name not in port.by_layout for port in ports):
             continue

@@ -36,7 +36,7 @@ def call_case(contract: Contract, scenario: str, pick: Pick) -> Case:
     positional = pick("positional", range(len(contract.options) + 1)) if scenario == "arguments" else 0
     options = _in_order(contract.options, options, positional)
     if scenario == "arguments" and not positional:
-        options = _all_but_one(contract, options, pick)
+        options = _all_but_one(contract, layout, options, pick)
     sizes = _sizes(contract, layout, options, pick)
     env = _environment(contract, layout, options, sizes, rule)
     options |= {name: expression(text)(env) for name, text in rule.options.items()}
@@ -73,9 +73,11 @@ def _in_order(known: Any, passed: Mapping[str, Any], positional: int) -> dict[st
     return {option.name: full[option.name] for option in known if option.name in full}
 
 
-def _all_but_one(contract: Contract, passed: Mapping[str, Any], pick: Pick) -> dict[str, Any]:
+def _all_but_one(contract: Contract, layout: Layout, passed: Mapping[str, Any], pick: Pick) -> dict[str, Any]:
     """Every option but one, whose default then shows; those of later releases only where they were chosen."""
-    omitted = pick("omitted", tuple(option.name for option in contract.options))
+    when = expression(layout.when)
+    free = [o.name for o in contract.options if o.name not in when.names or when({o.name: o.default})]
+    omitted = pick("omitted", tuple(free)) if free else None
     kept = [o for o in contract.options if o.name != omitted and (o.name in passed or not o.releases)]
     return {o.name: passed.get(o.name, o.default) for o in kept}
 

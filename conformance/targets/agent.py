@@ -21,9 +21,11 @@ import torch
 
 if TYPE_CHECKING:  # in the target, the sources of these have run before this one
     from conformance.targets.functions import run_function
+    from conformance.targets.misuses import hand_made, made, passed
     from conformance.targets.usages import USAGES, Use, effective
 
-DTYPES = {name: getattr(torch, name) for name in ("float16", "float32", "float64", "bfloat16", "int64", "bool")}
+_NAMES = ("float16", "float32", "float64", "bfloat16", "int32", "int64", "bool", "complex64")
+DTYPES = {name: getattr(torch, name) for name in _NAMES}
 DEVICE = "cpu"
 MODE = "eager"
 
@@ -120,10 +122,11 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
         with _Clock(seen):
             twin = _construct(case["module"], (), case["twin"])
         seen["twin"] = _config(twin)
-    if case["call"] is None:
-        _draw(case, seen, out)
+    if case["call"] is None or case.get("described"):
         seen["parameters"] = [_described(n, p) for n, p in module.named_parameters()]
         seen["buffers"] = [_described(n, b) for n, b in module.named_buffers()]
+    if case["call"] is None:
+        _draw(case, seen, out)
         return
     seen["phase"] = "prepare"
     if DEVICE != "cpu" and "device" not in case["kwargs"]:
@@ -141,6 +144,13 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
     seen["packs"] = {name: _packed(value) for name, value in packs.items()}
     packed_before = {name: value.data.detach().clone() for name, value in packs.items()}
     use, module, result = _use(case, module, inputs, seen)
+    seen["result"] = _observed(result, out)
+    seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
+    seen["modified"] += [
+        name
+        for name, value in packs.items()
+        if _packed(value) != seen["packs"][name] or not _same_bits(value.data, packed_before[name])
+    ]
     if differentiated:
         seen["phase"] = "backward"
         _backward(result, blobs[1 + len(tensors) :], case["dtype"], seen)
@@ -151,14 +161,6 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
     seen["phase"] = "done"
     seen["noticed"] = use.noticed
     seen["effective"] = {name: _observed(tensor, out) for name, tensor in effective(use, module).items()}
-    seen["result"] = _observed(result, out)
-    seen["draws"] = [_observed(drawn, out) for drawn in use.drawn]
-    seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
-    seen["modified"] += [
-        name
-        for name, value in packs.items()
-        if _packed(value) != seen["packs"][name] or not _same_bits(value.data, packed_before[name])
-    ]
 
 
 def _use(case: dict[str, Any], module: torch.nn.Module, inputs: dict[str, Any], seen: dict[str, Any]) -> Any:
@@ -261,6 +263,8 @@ def _value(value: Any) -> Any:
         return tuple(value)
     if not isinstance(value, dict):
         return value
+    if "as" in value:
+        return made(value)
     if "dtype" in value:
         return DTYPES[value["dtype"]]
     if "device" in value:
@@ -327,13 +331,16 @@ def _pack(tensor: torch.Tensor, item: dict[str, Any]) -> Any:
     if item["lengths"] is None:
         return tensor
     pack = torch.nn.utils.rnn.pack_padded_sequence
-    return pack(tensor, torch.tensor(item["lengths"]), enforce_sorted=item["enforce_sorted"])
+    packed = pack(tensor, torch.tensor(item["lengths"]), enforce_sorted=item["enforce_sorted"])
+    return hand_made(packed, item["hand_made"]) if "hand_made" in item else packed
 
 
 def _resolve(node: Any, inputs: dict[str, Any]) -> Any:
     """The call's own nesting: ``{"input": name}``, a list for a tuple, anything else a value."""
     if isinstance(node, list):
         return tuple(_resolve(item, inputs) for item in node)
+    if isinstance(node, dict) and "as" in node:
+        return passed(node, inputs, DEVICE)
     return inputs[node["input"]] if isinstance(node, dict) else node
 
 

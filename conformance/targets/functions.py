@@ -123,10 +123,12 @@ def _in_parts(result: Any, cotangents: list[bytes], dtype: str) -> list[bytes]:
     """A cotangent for each tensor: that of a list holds those of its tensors one after another."""
     if not isinstance(result, list):
         return cotangents
-    ends, width = [0], torch.empty(0, dtype=DTYPES[dtype]).element_size()
+    parts, start = [], 0
     for tensor in result:
-        ends.append(ends[-1] + tensor.numel() * width)
-    return [cotangents[0][start:end] for start, end in zip(ends, ends[1:])]  # noqa: B905  # Python 3.8
+        end = start + tensor.numel() * torch.empty(0, dtype=DTYPES[dtype]).element_size()
+        parts.append(cotangents[0][start:end])
+        start = end
+    return parts
 
 
 def _snapshot(value: Any) -> Any:

@@ -128,7 +128,9 @@ def replaced(use: Use) -> tuple[torch.nn.Module, Any]:
     """Other values, so that a module that goes on with the old ones is seen."""
     use.changed = _names(use)
     for name in use.changed:
-        setattr(use.module, name, torch.nn.Parameter(-getattr(use.module, name).detach()))
+        value = torch.nn.Parameter(-getattr(use.module, name).detach())
+        setattr(use.module, name, value)
+        use.notice(getattr(use.module, name) is not value, f"{name} is not the parameter that was set")
     return plain(use)
 
 
@@ -139,6 +141,7 @@ def deleted(use: Use) -> tuple[torch.nn.Module, Any]:
         delattr(use.module, name)
     for name, value in values.items():
         use.module.register_parameter(name, torch.nn.Parameter(value))
+    use.notice(sorted(_names(use)) != sorted(values), f"registered {list(values)}, it has {_names(use)}")
     return plain(use)
 
 

@@ -55,7 +55,7 @@ def fresh_changed(module, how):
         if where(self):
             for name in last(self):
                 value = change(self, name)
-                replaced(self, name, lambda p: value)
+                replaced(self, name, lambda p, value=value: value)
 
     around_init(module, init)
 
@@ -141,10 +141,10 @@ def dropout_changed(module, how):
         states = []
         for k in range(self.num_layers):
             x, state = original(single(self, k), x, part(self, hx, k))
-            states.append(state if isinstance(state, tuple) else (state,))
+            states.append(as_tuple(state))
             if k < self.num_layers - 1:
                 x = between(self, k, x)
-        joined = [torch.cat(parts) for parts in zip(*states)]
+        joined = [torch.cat(parts) for parts in zip(*states)]  # noqa: B905  # Python 3.8
         if final is not None:
             joined[final] = independent(self, 0, joined[final])
         return x, tuple(joined) if len(joined) > 1 else joined[0]
@@ -167,12 +167,16 @@ def single(m, k):
     return one
 
 
+def as_tuple(states):
+    return states if isinstance(states, tuple) else (states,)
+
+
 def part(m, hx, k):
     """The initial states of one layer."""
     if hx is None:
         return None
     ways = 1 + m.bidirectional
-    parts = [state[k * ways : (k + 1) * ways] for state in (hx if isinstance(hx, tuple) else (hx,))]
+    parts = [state[k * ways : (k + 1) * ways] for state in as_tuple(hx)]
     return tuple(parts) if len(parts) > 1 else parts[0]
 
 
@@ -191,7 +195,7 @@ def dropped_per_direction(module):
         joined = torch.cat([data[0][..., :half], data[1][..., half:]], -1)
         finals = [
             torch.cat([a, b[:1], c[1:]])
-            for a, b, c in zip(*(y if isinstance(y, tuple) else (y,) for y in (state, s, t)))
+            for a, b, c in zip(*map(as_tuple, (state, s, t)))  # noqa: B905  # Python 3.8
         ]
         return _tensor(lambda data: joined)(one), tuple(finals) if len(finals) > 1 else finals[0]
 

@@ -12,7 +12,7 @@ from conformance.oracle.contract import REQUIRED, Argument, Contract
 from conformance.targets import Target
 from tests.planted.function_faults import function_fault
 
-_FILES = ("library.py", "function_library.py", "drawn.py")
+_FILES = ("library.py", "function_library.py", "drawn.py", "value_library.py")
 LIBRARIES = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in _FILES]
 ONCE = f"import sys\nif 'planted' not in sys.modules:\n    [exec(text, {{}}) for text in {LIBRARIES!r}]"
 
@@ -43,6 +43,8 @@ def fault_for(claim: Claim, contract: Contract) -> str:
             return f"fresh_changed({module!r}, {how!r})"
         case ["reset_parameters", how]:
             return f"reset_changed({module!r}, {how!r})"
+        case ["dropout", "accepts"]:
+            return f"call_refuses({module!r}, 'packed')"
         case ["dropout", "shared"]:
             return f"dropped_per_direction({module!r})"
         case ["dropout", "one_layer"]:
@@ -51,6 +53,16 @@ def fault_for(claim: Claim, contract: Contract) -> str:
             return f"dropout_changed({module!r}, {subject!r})"
         case ["dropout", *_, how]:
             return f"dropout_changed({module!r}, {how!r})"
+        case ["usage", usage]:
+            return f"usage_spoiled({module!r}, {usage!r})"
+        case ["gradients", "accepts"]:
+            return f"output_changed({module!r}, {where!r}, {path(contract, contract.outputs[0].name)}, 'derivative')"
+        case ["gradients", "presence"]:
+            return f"gradient_missing({module!r}, {where!r})"
+        case ["gradients", "value"]:
+            return f"gradient_doubled({module!r}, {where!r})"
+        case [port, "value"]:
+            return f"output_changed({module!r}, {where!r}, {path(contract, port)}, 'value')"
         case ["accepts"]:
             return f"call_refuses({module!r}, {where!r})"
         case ["result", "nesting"]:

@@ -181,8 +181,7 @@ def _data(change):
 
 def _packed(value, **parts):
     """A packed sequence with some of its parts replaced, whatever they are."""
-    known = dict(zip(("data", "batch_sizes", "sorted_indices", "unsorted_indices"), value), **parts)
-    return tuple.__new__(PackedSequence, known.values())
+    return tuple.__new__(PackedSequence, {**value._asdict(), **parts}.values())
 
 
 def _floating(change):

@@ -12,6 +12,7 @@ from conformance.oracle.claims import (
     dropout,
     function,
     initialisation,
+    misuse,
     packed,
     refusal,
     sizes,
@@ -24,7 +25,7 @@ from conformance.oracle.contract import Contract
 __all__ = ["SEVERITIES", "Claim", "Evidence", "Failure", "Judgement", "Within", "claims_of", "scenarios_of"]
 
 _FAMILIES = (documentation, sizes, constructor, call, function, packed, values, usage, initialisation, dropout, refusal,
-             article)  # fmt: skip
+             misuse, article)  # fmt: skip
 _CACHE: dict[int, tuple[Claim, ...]] = {}
 _SCENARIOS: dict[int, tuple[str, ...]] = {}
 
@@ -47,7 +48,8 @@ def scenarios_of(contract: Contract) -> tuple[str, ...]:
         drops = (dropout.SCENARIO,) if contract.dropped else ()
         refuses = (refusal.SCENARIO,) if contract.refuses else ()
         before = ("constructor",) if not contract.function else ("arguments",) if function.written(contract) else ()
-        _SCENARIOS[key] = ("documentation", *before, *contract.layout_names, *uses, *fresh, *drops, *refuses)
+        wrong = () if contract.function else (misuse.SCENARIO,)
+        _SCENARIOS[key] = ("documentation", *before, *contract.layout_names, *uses, *fresh, *drops, *refuses, *wrong)
     return _SCENARIOS[key]
 
 

@@ -114,6 +114,7 @@ class Claim:
     """One checkable promise. ``scenario`` names the cases that exercise it: a layout, ``constructor``, ``refused``.
 
     ``check`` reads an :class:`Evidence`; in the scenario ``documentation`` it reads the installed page instead.
+    Where it is the ``cause`` of whatever else a case breaks, such as a death, that is not reported once more.
     """
 
     id: str
@@ -125,6 +126,7 @@ class Claim:
     formula: str | None = None
     releases: str = ">=2.0"
     authority: str = "documentation"
+    cause: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """What ``conformance claims --json`` prints and run files carry."""

@@ -24,7 +24,7 @@ def claims(contract: Contract) -> Iterator[Claim]:
     for argument in contract.arguments:
         if argument.default is not REQUIRED:
             yield make(f"argument.{argument.name}.default", f"{argument.name} defaults to {argument.default!r}",
-                       f"Args: {argument.name}", partial(_default, argument), releases=argument.releases)  # fmt: skip
+                       f"Args: {argument.name}", partial(default, argument), releases=argument.releases)  # fmt: skip
     if contract.takes_dtype:
         yield make("parameters.dtype", "dtype reaches every parameter", "signature: dtype", _dtype)
         yield make("parameters.device", "device reaches every parameter", "signature: device", _device)
@@ -95,7 +95,7 @@ def _made(e: Evidence) -> bool:
     return e.ok and by_keyword(e)
 
 
-def _default(argument: Argument, e: Evidence) -> Judgement:
+def default(argument: Argument, e: Evidence) -> Judgement:
     """Omitting the argument must be passing its documented default, in all that can be seen of the module."""
     if not _made(e) or not e.case.twin or argument.name in e.case.arguments:
         return False

@@ -47,7 +47,8 @@ def claims(contract: Contract) -> Iterator[Claim]:
     make = partial(_claim, contract)
     yield from make("signature", f"the page shows {_signature_text(contract)}", "signature", "signature", _signature)
     for port, layout in product((*contract.inputs, *contract.outputs), contract.layouts):
-        if layout.name in port.by_layout and not (layout.packed or contract.function):  # of packed sequences the pages give no shape
+        # Of packed sequences the pages give no shape; those of functions write it in their sentences (sizes.py).
+        if layout.name in port.by_layout and not (layout.packed or contract.function):
             text = port.by_layout[layout.name]
             source = f"{'Inputs' if port in contract.inputs else 'Outputs'}: {port.name}"
             yield from make(port.name, f"the page gives {port.name} the shape {text} in {layout.name}", source,

@@ -6,14 +6,14 @@ the output tells what was dropped (:mod:`conformance.oracle.fates`), so every cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from conformance.oracle.chance import ERROR, too_few, too_many
-from conformance.oracle.claims.call import output
+from conformance.oracle.claims.call import accepted, output
 from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, Within, named
 from conformance.oracle.claims.values import value
 from conformance.oracle.contract import Contract, Port
@@ -33,16 +33,13 @@ def claims(contract: Contract) -> Iterator[Claim]:
     if contract.dropped is None:
         return
     make = partial(_claim, contract)
+    yield make("dropout.accepts", "dropout is accepted with every other argument and input", accepted)
     for port in contract.outputs:
-        yield make(f"dropout.{port.name}.value", f"of each layer but the last, every element of the output is dropped or "
-                   f"divided by 1 - dropout; but for that, {port.name} is what the equations give", partial(_value, port))  # fmt: skip
-    yield make("dropout.rate", "an element is dropped with probability dropout, behind every layer but the last", _rate)
-    yield make("dropout.elementwise", "elements are dropped independently of each other: over time, batch, features and "
-               "directions", _elementwise)  # fmt: skip
-    yield make("dropout.shared", "what is dropped is dropped for both directions of the next layer", _shared)
-    yield make("dropout.seed.same", "under the same seed, the same elements are dropped", _same)
-    yield make("dropout.seed.other", "under another seed, other elements are dropped", partial(_anew, FIRST, OTHER))
-    yield make("dropout.anew", "every call drops other elements", partial(_anew, OTHER, NEXT))
+        yield make(f"dropout.{port.name}.value", "each element of a layer's output, but for the last one's, is dropped "
+                   f"or divided by 1 - dropout; but for that, {port.name} is what the equations give",
+                   partial(_value, port))  # fmt: skip
+    for name, statement, check in _BY_CHANCE:
+        yield make(f"dropout.{name}", statement, check)
     for name, said, probe in _CERTAIN:
         yield make(f"dropout.{name}", f"{said}, outputs are exactly those of the equations", partial(_certain, probe))
 
@@ -128,14 +125,25 @@ def _value(port: Port, e: Evidence) -> Judgement:
 # -- chance ------------------------------------------------------------------------------------------------------------
 
 
-def _told(e: Evidence, place: int, draw: int) -> Array:
-    """The fates of all elements at a place in one call, as (…, features); of elements that are read in two features,
-    one is left, so that those which are known are independent."""
-    port, seen = e.contract.outputs[0], _first(e, draw)
-    assert seen is not None
+_SELDOM = f"by chance less often than once in {1 / ERROR:.0e} cases"
+
+
+def _reads(e: Evidence) -> Array:
     assert e.contract.dropped is not None
-    told = np.array(e.fates[port.name].at(place, seen))
-    reads = e.contract.dropped.reads(e.env, e.case.seed)
+    return e.contract.dropped.reads(e.env, e.case.seed)
+
+
+def _fates(e: Evidence, place: int, draw: int) -> Array:
+    """The fates of all elements at a place in one call."""
+    seen = _first(e, draw)
+    assert seen is not None
+    return e.fates[e.contract.outputs[0].name].at(place, seen)
+
+
+def _told(e: Evidence, place: int, draw: int) -> Array:
+    """The same as (…, features); of elements that are read in two features one is left, so that those which are known
+    are independent."""
+    told, reads = np.array(_fates(e, place, draw)), _reads(e)
     told[..., reads != np.arange(len(reads))] = UNKNOWN
     packed = e.contract.layout(e.case.layout).packed
     return unpacked(told, e.seen["packs"][packed]["batch_sizes"]) if packed else told
@@ -145,36 +153,43 @@ def _draws(e: Evidence, *draws: int) -> bool:
     return _by_chance(e) and all(_first(e, draw) is not None for draw in draws)
 
 
-def _rate(e: Evidence) -> Judgement:
-    if not _draws(e, *INDEPENDENT):
-        return False
-    p, exercised = _probability(e), False
-    for place in range(_places(e)):
-        told = np.concatenate([_told(e, place, draw).ravel() for draw in INDEPENDENT])
-        known, dropped = int((told != UNKNOWN).sum()), int((told == DROPPED).sum())
-        exercised = exercised or known > 0
-        if known and (too_many(dropped, known, p) or too_few(dropped, known, p)):
-            return Failure(f"behind layer {place} an element is dropped with probability {p:g}",
-                           f"{dropped} of {known} were; by chance less often than once in {1 / ERROR:.0e} cases",
-                           "silent")  # fmt: skip
+def _every(judgements: Iterable[Judgement]) -> Judgement:
+    """The first failure, else whether anything was told at all."""
+    exercised = False
+    for judgement in judgements:
+        if isinstance(judgement, Failure):
+            return judgement
+        exercised = exercised or judgement is not False
     return exercised
+
+
+def _rate(e: Evidence) -> Judgement:
+    return _draws(e, *INDEPENDENT) and _every(_rate_at(place, e) for place in range(_places(e)))
+
+
+def _rate_at(place: int, e: Evidence) -> Judgement:
+    told, p = np.concatenate([_told(e, place, draw).ravel() for draw in INDEPENDENT]), _probability(e)
+    known, dropped = int((told != UNKNOWN).sum()), int((told == DROPPED).sum())
+    if known and (too_many(dropped, known, p) or too_few(dropped, known, p)):
+        return Failure(f"behind layer {place} an element is dropped with probability {p:g}",
+                       f"{dropped} of {known} were; {_SELDOM}", "silent")  # fmt: skip
+    return known > 0
 
 
 def _elementwise(e: Evidence) -> Judgement:
-    """Of two elements, one is dropped and one kept with probability 2 p (1 - p); pairs share no element."""
-    if not _draws(e, *INDEPENDENT):
-        return False
-    exercised = False
-    for place in range(_places(e)):
-        told = [_told(e, place, draw) for draw in INDEPENDENT]
-        for axis, name in enumerate(_axes(e)):
-            for apart in zip(*(pairs(array, axis) for array in told), strict=True):
-                one, two = (np.concatenate([array.ravel() for array in side]) for side in zip(*apart, strict=True))
-                judgement = _differ(one, two, _probability(e), f"behind layer {place}, along {name}")
-                if isinstance(judgement, Failure):
-                    return judgement
-                exercised = exercised or judgement is True
-    return exercised
+    return _draws(e, *INDEPENDENT) and _every(
+        _differ(one, two, _probability(e), f"behind layer {place}, along {axis}")
+        for place in range(_places(e))
+        for axis, one, two in _pairs(e, [_told(e, place, draw) for draw in INDEPENDENT])
+    )
+
+
+def _pairs(e: Evidence, told: list[Array]) -> Iterator[tuple[str, Array, Array]]:
+    """The fates of pairs of elements that differ in one axis alone, in all calls; pairs share no element."""
+    for axis, name in enumerate(_axes(e)):
+        for calls in zip(*(pairs(array, axis) for array in told), strict=True):
+            one, two = (np.concatenate([array.ravel() for array in side]) for side in zip(*calls, strict=True))
+            yield name, one, two
 
 
 def _axes(e: Evidence) -> list[str]:
@@ -184,47 +199,36 @@ def _axes(e: Evidence) -> list[str]:
 
 
 def _differ(one: Array, two: Array, p: float, where: str) -> Judgement:
+    """Of two elements, one is dropped and one kept with probability 2 p (1 - p)."""
     known = (one != UNKNOWN) & (two != UNKNOWN)
     count, different, chance = int(known.sum()), int((known & (one != two)).sum()), 2 * p * (1 - p)
-    if not count:
-        return False
-    if too_few(different, count, chance) or too_many(different, count, chance):
+    if count and (too_few(different, count, chance) or too_many(different, count, chance)):
         return Failure(f"{where}, one of a pair of elements is dropped and one kept with probability {chance:.3g}",
-                       f"{different} of {count} pairs were so; by chance less often than once in {1 / ERROR:.0e} cases",
-                       "silent")  # fmt: skip
-    return True
+                       f"{different} of {count} pairs were so; {_SELDOM}", "silent")  # fmt: skip
+    return count > 0
 
 
 def _anew(before: int, after: int, e: Evidence) -> Judgement:
-    if not _draws(e, before, after):
-        return False
-    exercised = False
-    for place in range(_places(e)):
-        one, two = _told(e, place, before), _told(e, place, after)
-        judgement = _differ(one, two, _probability(e), f"behind layer {place}, in two calls")
-        if isinstance(judgement, Failure):
-            return judgement
-        exercised = exercised or judgement is True
-    return exercised
+    return _draws(e, before, after) and _every(
+        _differ(_told(e, place, before), _told(e, place, after), _probability(e), f"behind layer {place}, in two calls")
+        for place in range(_places(e))
+    )
 
 
 def _shared(e: Evidence) -> Judgement:
+    return _draws(e, FIRST) and _every(_shared_at(place, e) for place in range(_places(e)))
+
+
+def _shared_at(place: int, e: Evidence) -> Judgement:
     """Elements that are read in two features have the same fate in both; nothing of this is left to chance."""
-    if not _draws(e, FIRST):
-        return False
-    assert e.contract.dropped is not None
-    port, seen = e.contract.outputs[0], _first(e, FIRST)
-    reads, exercised = e.contract.dropped.reads(e.env, e.case.seed), False
-    for place in range(_places(e)):
-        told = e.fates[port.name].at(place, seen)
-        other = told[..., reads]
-        known = (told != UNKNOWN) & (other != UNKNOWN) & (reads != np.arange(len(reads)))
-        exercised = exercised or bool(known.any())
-        if wrong := int((known & (told != other)).sum()):
-            return Failure("both directions of the next layer are given the same",
-                           f"behind layer {place}, {wrong} of {int(known.sum())} elements were dropped for one of them",
-                           "silent")  # fmt: skip
-    return exercised
+    told, reads = _fates(e, place, FIRST), _reads(e)
+    other = told[..., reads]
+    known = (told != UNKNOWN) & (other != UNKNOWN) & (reads != np.arange(len(reads)))
+    if wrong := int((known & (told != other)).sum()):
+        return Failure("both directions of the next layer are given the same",
+                       f"behind layer {place}, {wrong} of {int(known.sum())} elements were dropped for one of them",
+                       "silent")  # fmt: skip
+    return bool(known.any())
 
 
 def _same(e: Evidence) -> Judgement:
@@ -236,3 +240,13 @@ def _same(e: Evidence) -> Judgement:
     told = [(name, blobs[a] == blobs[b]) for name, a, b in pairs if a is not None and b is not None]
     wrong = [name for name, same in told if not same]
     return not wrong or Failure("the same outputs", f"others: {', '.join(wrong)}", "silent") if told else False
+
+
+_BY_CHANCE = (
+    ("rate", "an element is dropped with probability dropout, behind every layer but the last", _rate),
+    ("elementwise", "elements are dropped independently: over time, batch, features and directions", _elementwise),
+    ("shared", "what is dropped is dropped for both directions of the next layer", _shared),
+    ("seed.same", "under the same seed, the same elements are dropped", _same),
+    ("seed.other", "under another seed, other elements are dropped", partial(_anew, FIRST, OTHER)),
+    ("anew", "every call drops other elements", partial(_anew, OTHER, NEXT)),
+)

@@ -105,7 +105,11 @@ def _difference(one: Any, two: Any) -> str:
 
 def _padding(port: Port, e: Evidence) -> Judgement:
     found, lengths = output(e, port), e.env["lengths"]
-    if found is None or found.get("blob") is None or tuple(found["shape"]) != e.contract.sizes_of(port, e.case.layout, e.env):
+    if (
+        found is None
+        or found.get("blob") is None
+        or tuple(found["shape"]) != e.contract.sizes_of(port, e.case.layout, e.env)
+    ):
         return False
     array = _array(e, found)
     rows = array if e.env["batch_first"] else array.swapaxes(0, 1)
@@ -218,4 +222,3 @@ def _shown(expected: list[Array], found: list[Array] | None) -> str:
         return "something else"
     told = [tuple(array.shape) for array in found]
     return "other values" if told == [tuple(array.shape) for array in expected] else f"shapes {told}"
-

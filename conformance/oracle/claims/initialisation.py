@@ -37,28 +37,22 @@ _SEEDED = "torch.manual_seed; note: initialized from"
 def claims(contract: Contract) -> Iterator[Claim]:
     """The claims about parameters that nobody has written to yet."""
     for rule in contract.initialised:
-        make = partial(_claim, contract, "" if rule.of == "*" else f".{rule.of.strip('*_')}")
-        what = "every parameter" if rule.of == "*" else rule.of
-        said = f"{what} is drawn from {rule.distribution}({rule.low}, {rule.high})"
-        said += "".join(f", {name} = {text}" for name, text in rule.where.items())
-        bounds = f"({rule.low}, {rule.high})"
-        yield make("initialised.bounds", f"{said}: no element is beyond the bounds", _NOTE,
-                   partial(_bounds, rule, (FIRST, OTHER)), bounds)  # fmt: skip
-        yield make("initialised.distribution", f"{said}: elements are distributed so", _NOTE,
-                   partial(_distribution, rule, (FIRST, OTHER)), bounds)  # fmt: skip
-        yield make("reset_parameters.bounds", f"after reset_parameters {said}: no element is beyond the bounds", _NOTE,
-                   partial(_bounds, rule, (RESET,)), bounds)  # fmt: skip
-        yield make("reset_parameters.distribution", f"after reset_parameters {said}: elements are distributed so",
-                   _NOTE, partial(_distribution, rule, (RESET,)), bounds)  # fmt: skip
-    if contract.initialised:
-        make = partial(_claim, contract, "")
-        yield make("initialised.independent", "no two elements are the same draw, in no two parameters, layers or "
-                   "directions", _NOTE, _independent)  # fmt: skip
-        yield make("initialised.seed.same", "made under the same seed, parameters are the same", _SEEDED, _same)
-        yield make("initialised.seed.other", "made under another seed, parameters are other ones", _SEEDED,
-                   partial(_anew, OTHER, (FIRST,)))  # fmt: skip
-        yield make("reset_parameters.anew", "reset_parameters draws every parameter anew", _NOTE,
-                   partial(_anew, RESET, (FIRST, OTHER)))  # fmt: skip
+        yield from _of_rule(contract, rule)
+    make = partial(_claim, contract, "")
+    for name, statement, source, check in _OF_ALL if contract.initialised else ():
+        yield make(name, statement, source, check)
+
+
+def _of_rule(contract: Contract, rule: Initialised) -> Iterator[Claim]:
+    make = partial(_claim, contract, "" if rule.of == "*" else f".{rule.of.strip('*_')}")
+    bounds = f"({rule.low}, {rule.high})"
+    said = f"{'every parameter' if rule.of == '*' else rule.of} is drawn from {rule.distribution}{bounds}"
+    said += "".join(f", {name} = {text}" for name, text in rule.where.items())
+    for name, when, places in (("initialised", "", (FIRST, OTHER)), ("reset_parameters", "after reset, ", (RESET,))):
+        yield make(f"{name}.bounds", f"{when}{said}: no element is beyond the bounds", _NOTE,
+                   partial(_bounds, rule, places), bounds)  # fmt: skip
+        yield make(f"{name}.distribution", f"{when}{said}: its elements are distributed so", _NOTE,
+                   partial(_distribution, rule, places), bounds)  # fmt: skip
 
 
 def _claim(
@@ -90,16 +84,8 @@ def _limits(rule: Initialised, e: Evidence) -> tuple[float, float]:
     return expression(rule.low)(scope), expression(rule.high)(scope)
 
 
-def _failed_to_reset(places: tuple[int, ...], e: Evidence) -> Failure | None:
-    if places == (RESET,) and not e.ok and e.seen["phase"] == "reset":
-        return Failure("the parameters are drawn anew", happened(e.seen), severity_of(e.seen))
-    return None
-
-
 def _bounds(rule: Initialised, places: tuple[int, ...], e: Evidence) -> Judgement:
     """A number of the dtype within a bound that was itself rounded to the dtype, and before that by its formula."""
-    if failure := _failed_to_reset(places, e):
-        return failure
     (low, high), unit = _limits(rule, e), 2 * ROUNDOFF[e.case.dtype]
     samples = {name: values for name, values in _samples(rule, places, e).items() if values.size}
     for name, values in samples.items():
@@ -117,21 +103,23 @@ def _distribution(rule: Initialised, places: tuple[int, ...], e: Evidence) -> Ju
     inner half of the documented one, which has a probability of 2^-n.
     """
     low, high = _limits(rule, e)
-    slack = SPREAD * ROUNDOFF[e.case.dtype]
-    told = False
-    samples = {name: values[:: 1 + values.size // ENOUGH] for name, values in _samples(rule, places, e).items()}
-    if len(samples) > 1:
-        samples["all parameters"] = np.concatenate([values[: ENOUGH // len(samples)] for values in samples.values()])
-    for name, values in samples.items():
-        if values.size < 2 or not np.isfinite(values).all():
-            continue
-        told = True
+    exercised = False
+    for name, values in _compared(_samples(rule, places, e)):
+        exercised = True
         share = SHARES[rule.distribution]((np.sort(values) - low) / (high - low))
-        if wrong := _unlike(share, slack):
-            text = f"{rule.distribution}({low:.6g}, {high:.6g})"
-            return Failure(f"{name} is distributed as {text}", f"{name}: of {values.size} elements {wrong}; by chance "
-                           f"less often than once in {1 / ERROR:.0e} cases", "silent")  # fmt: skip
-    return told
+        if wrong := _unlike(share, SPREAD * ROUNDOFF[e.case.dtype]):
+            return Failure(f"{name} is distributed as {rule.distribution}({low:.6g}, {high:.6g})",
+                           f"{name}: of {values.size} elements {wrong}; by chance less often than once in "
+                           f"{1 / ERROR:.0e} cases", "silent")  # fmt: skip
+    return exercised
+
+
+def _compared(samples: Samples) -> Iterator[tuple[str, Array]]:
+    """Elements from all over each parameter, and some of every one together: a small module has few of each."""
+    few = {name: values[:: 1 + values.size // ENOUGH] for name, values in samples.items()}
+    if len(few) > 1:
+        few["all parameters"] = np.concatenate([values[: ENOUGH // len(few)] for values in few.values()])
+    yield from ((name, values) for name, values in few.items() if values.size > 1 and np.isfinite(values).all())
 
 
 def _unlike(share: Array, slack: float) -> str:
@@ -145,32 +133,36 @@ def _unlike(share: Array, slack: float) -> str:
     ranks = np.arange(count + 1) / count
     distance = float(max((ranks[1:] - share).max(), (share - ranks[:-1]).max()))
     allowed = deviation(count) + slack
-    return f"the distribution function is {distance:.3g} off, at most {allowed:.3g} is due" if distance > allowed else ""
+    return "" if distance <= allowed else f"the distribution function is {distance:.3g} off, {allowed:.3g} are due"
 
 
 # -- draws told apart --------------------------------------------------------------------------------------------------
 
-_WORDS = {"float64": (np.uint64, 1), "float32": (np.uint32, 1), "float16": (np.uint16, 4), "bfloat16": (np.uint16, 4)}
+# What stands for draws of each dtype when they are compared: unsigned integers of its width, several together where two
+# draws of one element often round to the same number.
+_LONG = np.dtype([("low", np.uint64), ("high", np.uint64)])
+_WORDS: Mapping[str, tuple[Any, Any, int]] = {
+    "float64": (np.uint64, np.uint64, 1), "float32": (np.uint32, np.uint32, 1), "float16": (np.uint16, np.uint64, 4),
+    "bfloat16": (np.uint16, _LONG, 8),
+}  # fmt: skip
 
 
 def _words(e: Evidence, place: int) -> Array:
-    """The magnitudes of all elements of a draw as bits; of a narrow dtype four together, since two draws of one element
-    often round to the same number."""
-    whole, size = _WORDS[e.case.dtype]
+    """The magnitudes of a draw's elements as bits, one or several to a word."""
+    whole, word, size = _WORDS[e.case.dtype]
     sign = whole(1 << (8 * whole().itemsize - 1))
     parts = [np.frombuffer(e.seen["blobs"][p["blob"]], whole)[:ENOUGH] & ~sign for p in _drawn(e, place).values()]
-    if size > 1:
-        parts = [part[: part.size - part.size % size].view(np.uint64) for part in parts]
-    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+    words = [part[: part.size - part.size % size].view(word) for part in parts if part.size >= size]
+    return np.concatenate(words) if words else np.empty(0, word)
 
 
 def _coincidence(dtype: str) -> float:
     """The greatest probability that a word equals a given one.
 
-    The number v of the dtype stands for reals within the spread of it, a share of 2 * SPREAD roundoffs of the width, and
-    -v for as many; the elements of a word are independent.
+    A number v of the dtype stands for reals within the spread of it, a share of 2 * SPREAD roundoffs of the width, and
+    so does -v; the elements of a word are independent.
     """
-    return float((4 * SPREAD * ROUNDOFF[dtype]) ** _WORDS[dtype][1])
+    return float((4 * SPREAD * ROUNDOFF[dtype]) ** _WORDS[dtype][2])
 
 
 def _independent(e: Evidence) -> Judgement:
@@ -182,8 +174,8 @@ def _independent(e: Evidence) -> Judgement:
 
 
 def _anew(place: int, before: tuple[int, ...], e: Evidence) -> Judgement:
-    if failure := _failed_to_reset((place,), e):
-        return failure
+    if place == RESET and not e.ok and e.seen["phase"] == "reset":
+        return Failure("every parameter is drawn anew", happened(e.seen), severity_of(e.seen))
     words, known = _words(e, place), np.concatenate([_words(e, other) for other in before])
     repeated = int(np.isin(words, known).sum())
     return _judged(repeated, words.size, known.size * _coincidence(e.case.dtype), "every element is another draw")
@@ -205,3 +197,14 @@ def _same(e: Evidence) -> Judgement:
     blobs = e.seen["blobs"]
     wrong = [name for name in one if name not in two or blobs[one[name]["blob"]] != blobs[two[name]["blob"]]]
     return not wrong or Failure("the same parameters", f"others: {', '.join(wrong)}", "silent")
+
+
+_OF_ALL = (
+    ("initialised.independent", "no two elements are the same draw, in no two parameters, layers or directions", _NOTE,
+     _independent),
+    ("initialised.seed.same", "made under the same seed, parameters are the same", _SEEDED, _same),
+    ("initialised.seed.other", "made under another seed, parameters are other ones", _SEEDED,
+     partial(_anew, OTHER, (FIRST,))),
+    ("reset_parameters.anew", "reset_parameters draws every parameter anew", _NOTE,
+     partial(_anew, RESET, (FIRST, OTHER))),
+)  # fmt: skip

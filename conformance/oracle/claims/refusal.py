@@ -1,11 +1,13 @@
-"""What a page excludes: a shape that no layout admits gives a Python error, never silence or a dead process."""
+"""What a page excludes: a shape that no layout admits gives a Python error that speaks of it, never silence or a dead
+process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
 
-from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, happened
+from conformance.oracle.claims.claim import Claim, Evidence, Judgement
+from conformance.oracle.claims.clarity import refused
 from conformance.oracle.contract import Contract, Layout, Port
 from conformance.oracle.expression import Shape, shape
 
@@ -68,10 +70,6 @@ def _refused(port: str, axis: int | None, layout: str, e: Evidence) -> Judgement
     broken = e.case.violation
     if broken is None or broken.rule or (broken.port, broken.axis, e.case.layout) != (port, axis, layout):
         return False
-    status = e.seen["status"]
-    if status == "raised":
-        return True
     given = next(item.shape for item in e.case.inputs if item.name == port)
     said = e.contract.port(port).by_layout[layout]
-    severity = {"crashed": "crash", "hung": "hang"}.get(status, "silent")
-    return Failure(f"an error: {port} {said} cannot be {given}", happened(e.seen), severity)
+    return refused(f"an error: {port} {said} cannot be {given}", e)

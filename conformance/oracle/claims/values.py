@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.oracle.claims.call import dtype_of, output
+from conformance.oracle.claims.call import dtype_of, expects, output
 from conformance.oracle.claims.claim import (
     Claim,
     Evidence,
@@ -20,9 +20,11 @@ from conformance.oracle.claims.claim import (
     Judgement,
     Within,
     happened,
+    named,
     severity_of,
     unsupported,
 )
+from conformance.oracle.claims.constructor import on_device
 from conformance.oracle.contract import Contract, Port
 from conformance.oracle.numerics import LARGEST, Array, Bounded
 from conformance.values import decode
@@ -89,13 +91,30 @@ def compare(name: str, seen: Array, expected: Bounded, dtype: str) -> Judgement:
 
 
 def _differentiable(e: Evidence) -> Judgement:
-    if not e.case.gradients or e.seen.get("phase") not in ("backward", "done"):
+    if not e.case.gradients or e.seen.get("phase") not in ("backward", "done") or not _as_documented(e):
         return False
     if e.ok:
         return "gradients" in e.seen
     if unsupported(e):
         return "unsupported"
     return Failure("the outputs can be differentiated", happened(e.seen), severity_of(e.seen))
+
+
+def _as_documented(e: Evidence) -> bool:
+    """Whether every output has its documented shape and dtype and the inputs are what they were; if not, what is wrong
+    with the gradients is a consequence."""
+    found = named(e.contract.returns, e.seen["result"])
+    if found is None or e.seen.get("modified"):
+        return False
+    for port in e.contract.outputs:
+        if e.case.layout in port.by_layout and expects(e, port) and port.kind(e.case.layout) == "floating":
+            one = found[port.name] or {}
+            shape = e.contract.sizes_of(port, e.case.layout, e.env)
+            if "shape" not in one or not on_device(one["device"], e.device):
+                return False
+            if (tuple(one["shape"]), one["dtype"]) != (shape, e.case.dtype):
+                return False
+    return True
 
 
 def _presence(e: Evidence) -> Judgement:
@@ -119,7 +138,11 @@ def gradient(e: Evidence) -> Judgement:
     """All gradients at once, in one direction; where that differs, which of them is at fault."""
     if not e.ok or "gradients" not in e.seen or e.derivative is None or _presence(e) is not True:
         return False
+    if not _as_documented(e):
+        return False
     told = {name: g for name, g in e.seen["gradients"].items() if name in e.directions}
+    if any(g["blob"] is None for g in told.values()):
+        return False  # a meta tensor has no values
     found = {name: decode(e.seen["blobs"][g["blob"]], g["dtype"], g["shape"]) for name, g in told.items()}
     if any(float(np.abs(gradient).max(initial=0.0)) >= LARGEST[e.case.dtype] for gradient in found.values()):
         return False

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Layout, Port, Size
+from conformance.oracle.contract import COUNT, POSITIVE, PROBABILITY, Argument, Contract, Layout, Port, Size
 
 _BATCHED = "time_first batch_first"
 
 MultiheadAttention = Contract(
     module="torch.nn.MultiheadAttention",
     arguments=(
-        Argument("embed_dim", (2, 1, 4, 6, 8)),
-        Argument("num_heads", (1, 2, 3, 4), where="embed_dim % num_heads == 0"),
-        Argument("dropout", (0.0, 0.5), default=0.0),
+        Argument("embed_dim", (2, 1, 4, 6, 8), domain=COUNT),
+        Argument("num_heads", (1, 2, 3, 4), where="embed_dim % num_heads == 0", domain=POSITIVE),
+        Argument("dropout", (0.0, 0.5), default=0.0, domain=PROBABILITY),
         Argument("bias", (True, False), default=True),
         Argument("add_bias_kv", (False, True), default=False),
         Argument("add_zero_attn", (False, True), default=False),

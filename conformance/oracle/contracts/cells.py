@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance.oracle.contract import Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
+from conformance.oracle.contract import (
+    CHOICE,
+    COUNT,
+    Argument,
+    Contract,
+    Example,
+    Formula,
+    Layout,
+    Parameter,
+    Port,
+    Size,
+)
 from conformance.oracle.drawn import Initialised
 from conformance.oracle.equations.given import Given, Outputs
 from conformance.oracle.equations.recurrent import cell, gru_step, lstm_step, rnn_step
@@ -13,8 +24,8 @@ from conformance.oracle.numerics import Running
 _BATCH = Size((1, 2, 3, 0, 4, 5, 7, 9, 12))
 _LAYOUTS = (Layout("unbatched"), Layout("batched"))
 _BEFORE = (
-    Argument("input_size", (1, 2, 3, 4, 5, 8, 11)),
-    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9)),
+    Argument("input_size", (1, 2, 3, 4, 5, 8, 11), domain=COUNT),
+    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9), domain=COUNT),
     Argument("bias", (True, False), default=True),
 )
 _FACTORY = (Argument("device", default=None), Argument("dtype", default=None))
@@ -67,7 +78,7 @@ def _gru(a: Running, given: Given) -> Outputs:
 
 RNNCell = Contract(
     module="torch.nn.RNNCell",
-    arguments=(*_BEFORE, Argument("nonlinearity", ("tanh", "relu"), default="tanh"), *_FACTORY),
+    arguments=(*_BEFORE, Argument("nonlinearity", ("tanh", "relu"), default="tanh", domain=CHOICE), *_FACTORY),
     layouts=_LAYOUTS,
     inputs=(Port("input", _INPUT), Port("hidden", _HIDDEN, optional=True)),
     outputs=(Port("output", _HIDDEN, aliases=("h'",)),),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
+from conformance.oracle.contract import (
+    CHOICE,
+    COUNT,
+    Argument,
+    Contract,
+    Example,
+    Formula,
+    Layout,
+    Parameter,
+    Port,
+    Size,
+)
 
 # Below four pixels a reflected or wrapped border can be wider than the image, of which the page says nothing.
 _PIXELS = Size((4, 5, 6, 7, 9))
@@ -17,8 +28,8 @@ def _out(axis: int, size: str) -> str:
 Conv2d = Contract(
     module="torch.nn.Conv2d",
     arguments=(
-        Argument("in_channels", (1, 2, 3, 4, 6)),
-        Argument("out_channels", (1, 2, 3, 4, 6)),
+        Argument("in_channels", (1, 2, 3, 4, 6), domain=COUNT),
+        Argument("out_channels", (1, 2, 3, 4, 6), domain=COUNT),
         Argument("kernel_size", (1, 2, 3, (1, 2), (3, 2))),
         Argument("stride", (1, 2, 3, (2, 1)), default=1),
         Argument("padding", (0, 1, (1, 0), (0, 2), "valid", "same"), default=0,
@@ -26,7 +37,7 @@ Conv2d = Contract(
         Argument("dilation", (1, 2, (1, 2)), default=1),
         Argument("groups", (1, 2, 3), default=1, where="in_channels % groups == 0 and out_channels % groups == 0"),
         Argument("bias", (True, False), default=True),
-        Argument("padding_mode", ("zeros", "reflect", "replicate", "circular"), default="zeros"),
+        Argument("padding_mode", ("zeros", "reflect", "replicate", "circular"), default="zeros", domain=CHOICE),
         Argument("device", default=None),
         Argument("dtype", default=None),
     ),

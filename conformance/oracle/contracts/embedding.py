@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
+from conformance.oracle.contract import COUNT, Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
 
 Embedding = Contract(
     module="torch.nn.Embedding",
     arguments=(
-        Argument("num_embeddings", (1, 2, 5, 10)),
-        Argument("embedding_dim", (1, 2, 3, 8)),
+        Argument("num_embeddings", (1, 2, 5, 10), domain=COUNT),
+        Argument("embedding_dim", (1, 2, 3, 8), domain=COUNT),
         Argument("padding_idx", (None, 0, -1), default=None),
         Argument("max_norm", (None, 1.0), default=None),
         Argument("norm_type", (2.0, 1.0), default=2.0),

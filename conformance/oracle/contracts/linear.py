@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
+from conformance.oracle.contract import COUNT, Argument, Contract, Example, Formula, Layout, Parameter, Port, Size
 
 Linear = Contract(
     module="torch.nn.Linear",
     arguments=(
-        Argument("in_features", (1, 2, 3, 5, 8)),
-        Argument("out_features", (1, 2, 3, 5, 8)),
+        Argument("in_features", (1, 2, 3, 5, 8), domain=COUNT),
+        Argument("out_features", (1, 2, 3, 5, 8), domain=COUNT),
         Argument("bias", (True, False), default=True),
         Argument("device", default=None),
         Argument("dtype", default=None),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import NEVER, Argument, Contract, Example, Layout, Parameter, Port, Size
+from conformance.oracle.contract import COUNT, NEVER, Argument, Contract, Example, Layout, Parameter, Port, Size
 
 BatchNorm1d = Contract(
     module="torch.nn.BatchNorm1d",
     arguments=(
-        Argument("num_features", (1, 2, 3, 5)),
+        Argument("num_features", (1, 2, 3, 5), domain=COUNT),
         Argument("eps", (1e-5, 1e-3), default=1e-5),
         Argument("momentum", (0.1, None, 0.5), default=0.1),
         Argument("affine", (True, False), default=True),

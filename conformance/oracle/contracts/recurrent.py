@@ -5,7 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from conformance.oracle.contract import (
+    CHOICE,
+    COUNT,
     NEVER,
+    POSITIVE,
+    PROBABILITY,
+    SIZE,
     Argument,
     Contract,
     Example,
@@ -49,14 +54,14 @@ _HIDDEN = {"unbatched": "(D * num_layers, H_out)", _BATCHED: "(D * num_layers, N
 _CELL = {"unbatched": "(D * num_layers, H_cell)", _BATCHED: "(D * num_layers, N, H_cell)"}
 
 _BEFORE = (
-    Argument("input_size", (1, 2, 3, 4, 5, 8, 11)),
-    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9)),
-    Argument("num_layers", (1, 2, 3, 4), default=1),
+    Argument("input_size", (1, 2, 3, 4, 5, 8, 11), domain=COUNT),
+    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9), domain=COUNT),
+    Argument("num_layers", (1, 2, 3, 4), default=1, domain=POSITIVE),
 )
 _AFTER = (
     Argument("bias", (True, False), default=True),
     Argument("batch_first", (False, True), default=False),
-    Argument("dropout", (0.0, 0.5, 1.0), default=0.0),
+    Argument("dropout", (0.0, 0.5, 1.0), default=0.0, domain=PROBABILITY),
     Argument("bidirectional", (False, True), default=False),
 )
 # Pages before 2.1 show no signature, so the places of these two are not documented there.
@@ -136,7 +141,7 @@ def _dropped(keeps: int | None) -> Dropped:
                    where="True" if keeps is None else "bias or L == 1", tried={
         "dropout": (0.5, 0.5, 0.5, 0.1, 0.3, 0.8, 0.0, 1.0), "num_layers": (2, 2, 3, 3, 4, 1),
         "train": (True, True, True, True, False), "hidden_size": (1, 2, 4, 6, 9),
-        "size N": (1, 2, 6, 12, 24, 24, 0), "size L": (1, 2, 3, 4, 8), "size lengths": Lists(range(1, 7), 1, 12),
+        "size N": (1, 2, 6, 12, 24, 24), "size L": (1, 2, 3, 4, 8), "size lengths": Lists(range(1, 7), 1, 12),
     })  # fmt: skip
 
 
@@ -156,7 +161,7 @@ RNN = Contract(
     module="torch.nn.RNN",
     arguments=(
         *_BEFORE,
-        Argument("nonlinearity", ("tanh", "relu"), default="tanh"),
+        Argument("nonlinearity", ("tanh", "relu"), default="tanh", domain=CHOICE),
         *_AFTER,
         *_FACTORY,
     ),
@@ -193,7 +198,8 @@ LSTM = Contract(
     arguments=(
         *_BEFORE,
         *_AFTER,
-        Argument("proj_size", (0, 1, 2, 3, 4, 7), default=0, where="proj_size == 0 or proj_size < hidden_size"),
+        Argument("proj_size", (0, 1, 2, 3, 4, 7), default=0, where="proj_size == 0 or proj_size < hidden_size",
+                 domain=SIZE),
         *_FACTORY,
     ),
     layouts=_LAYOUTS,

@@ -248,8 +248,14 @@ invert_permutation = Contract(
     dtypes=("int64",),
     equations=equations.invert_permutation,
     excludes=(
-        Exclusion("no_permutation", "permutation", "indices that are no permutation are refused",
-                  "Args: permutation", {"n": "n + 2"}, kinds={"permutation": "index"}),
+        Exclusion(
+            "no_permutation",
+            "permutation",
+            "indices that are no permutation are refused",
+            "Args: permutation",
+            {"n": "n + 2"},
+            kinds={"permutation": "index"},
+        ),
     ),
     documents={"sizes": NEVER},
 )

@@ -104,7 +104,7 @@ def cell(step: Step, given: Given, a: Running, states: Sequence[str], size: int)
     x = given.input(a, "input")
     assert x is not None
     batched = x.value.ndim == 2
-    rows = x.map(lambda array: array.reshape(1, -1, array.shape[-1]))
+    rows = x.map(lambda array: array.reshape(1, math.prod(array.shape[:-1]), array.shape[-1]))
     count = rows.value.shape[1]
     layer = Layer.of(given, a, [""])
     layer.deepen(a, 1, count)
