@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from conformance import __version__
 from conformance.cases import CaseError
 from conformance.ledger import LedgerError
 from conformance.options import OptionError, Options, add_options
+from conformance.oracle.coverage import covers
 from conformance.oracle.registry import ContractError, select
 from conformance.results import RunFileError
 from conformance.targets import SpecError, TargetLost
@@ -41,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INCONCLUSIVE
     except BrokenPipeError:
         return 0
+    except Exception:  # whatever it is, it is not a discrepancy of torch's
+        traceback.print_exc()
+        print("conformance: the suite itself failed; please report this", file=sys.stderr)
+        return SUITE_ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add_options(run.add_argument)
     run.set_defaults(action=_run)
     claims = commands.add_parser("claims", help="list every claim: id, statement, source")
-    claims.add_argument("--json", action="store_true", help="as JSON, with formulas and releases")
+    claims.add_argument("--json", action="store_true", help="as JSON, with formulas, releases and what each covers")
     claims.add_argument("--module", action="append", default=[], metavar="GLOB")
     claims.add_argument("--claim", action="append", default=[], metavar="GLOB")
     claims.add_argument("--contracts", action="append", default=[], metavar="FILE.py")
@@ -109,7 +115,8 @@ class _Watch:
 def _claims(given: argparse.Namespace, rest: list[str]) -> int:
     found = select(given.module, given.claim, tuple(given.contracts))
     if given.json:
-        print(json.dumps([claim.to_json() for claim in found], indent=1))
+        covered = covers(claim.id for claim in found)
+        print(json.dumps([{**claim.to_json(), "covers": covered[claim.id]} for claim in found], indent=1))
     else:
         for claim in found:
             print(f"{claim.id}\n    {claim.statement}\n    {claim.module}, {claim.source}; torch {claim.releases}")

@@ -192,6 +192,8 @@ def pytest_runtest_makereport(
         told: dict[str, Any] = {"claim": item.claim.id, "target": item.target} | (
             message(bench, item.claim, item.target, item.first) if known else {"targets": _records(bench)}
         )
+        if call.excinfo and call.excinfo.errisinstance(Exception) and not call.excinfo.errisinstance(ClaimBroken):
+            told["error"] = call.excinfo.exconly().strip().splitlines()[-1]
         report.__dict__["conformance"] = told  # xdist carries whatever a report's __dict__ holds
     return report
 

@@ -34,6 +34,7 @@ class Recorder:
         self.verdict: Verdict | None = None
         self._stream: Stream | None = None
         self._interrupted = ""
+        self._error = ""
 
     # -- gathering ---------------------------------------------------------------------------------------------
 
@@ -56,6 +57,8 @@ class Recorder:
         for record in told["targets"]:
             known = self.targets.setdefault(record["name"], TargetRecord(**record))
             known.restarts = max(known.restarts, record["restarts"])
+        if "error" in told and not self._error:
+            self._error = f"while judging {told['claim']}: {told['error']}"
         for found in told.get("discrepancies", ()):
             discrepancy = Discrepancy(**found)
             self.discrepancies[discrepancy.id] = discrepancy
@@ -86,7 +89,7 @@ class Recorder:
         if self._stream is not None:
             self._stream.close()
         run = self._run()
-        self.verdict = verdict(run, self._cut_short(run))
+        self.verdict = verdict(run, self._cut_short(run), self._error)
         run.footer = self.verdict.to_json()
         run.write(self.path)
         report.write_all(run, Path(self.options.report))

@@ -10,8 +10,8 @@ from conformance.oracle.claims import SEVERITIES
 from conformance.results import Run
 
 CONFORMS, KNOWN, FAILS = "CONFORMS", "CONFORMS WITH KNOWN DISCREPANCIES", "DOES NOT CONFORM"
-INCONCLUSIVE, NOTHING = "INCONCLUSIVE", "NOTHING RAN"
-EXIT = {CONFORMS: 0, KNOWN: 0, FAILS: 1, INCONCLUSIVE: 4, NOTHING: 5}
+ERROR, INCONCLUSIVE, NOTHING = "ERROR OF THE SUITE", "INCONCLUSIVE", "NOTHING RAN"
+EXIT = {CONFORMS: 0, KNOWN: 0, FAILS: 1, ERROR: 3, INCONCLUSIVE: 4, NOTHING: 5}
 
 
 @dataclass(frozen=True)
@@ -24,21 +24,23 @@ class Verdict:
 
     @property
     def exit(self) -> int:
-        """0 conforms, 1 does not, 4 inconclusive, 5 nothing ran."""
+        """0 conforms, 1 does not, 3 the suite failed, 4 inconclusive, 5 nothing ran."""
         return EXIT[self.word]
 
     def to_json(self) -> dict[str, Any]:
         return {"verdict": self.word, "reason": self.reason, "exit": self.exit, "counts": self.counts}
 
 
-def verdict(run: Run, interrupted: str = "") -> Verdict:
-    """Discrepancies first, then whatever makes a pass doubtful; only then a pass."""
+def verdict(run: Run, interrupted: str = "", error: str = "") -> Verdict:
+    """An error of the suite first, for then nothing else can be believed; discrepancies, then whatever makes a pass doubtful; only then a pass."""
     judged, found = run.in_order()
     tallies = [t for t in judged if not run.is_article(t.claim)]
     counts = Counter(t.outcome for t in tallies)
     said = dict(sorted(counts.items()))
     broken = [d for d in found if d.ledger is None and not run.is_article(d.claim)]
     broken.sort(key=lambda d: (*SEVERITIES, d.severity).index(d.severity))
+    if error:
+        return Verdict(ERROR, f"the suite itself failed {error}", said)
     if counts["failed"]:
         worst = f"; the worst: {broken[0].claim} on {broken[0].target}" if broken else ""
         return Verdict(FAILS, f"{counts['failed']} of {len(tallies)} claims are broken by discrepancies that the "

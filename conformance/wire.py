@@ -158,6 +158,7 @@ def _nested(group: list[Any], how: str) -> Any:
     return {
         "list": {"as": "items", "items": group},
         "stacked": {"as": "stacked", "items": group},
+        "repeated": {"as": "repeated", "items": group},
         "fewer": group[:-1],
         "more": [*group, group[-1]],
         "alone": group[0],

@@ -129,3 +129,15 @@ def test_a_later_contract_of_the_same_module_replaces_the_earlier_one(tmp_path):
     found = {contract.module: contract for contract in contracts((str(path),))}
     assert len(found) == len(contracts(()))
     assert not found["torch.nn.Linear"].refuses
+
+
+def test_a_defect_of_a_contract_is_an_error_never_a_verdict_on_torch(conformance, target_python, tmp_path: Path):
+    file = tmp_path / "broken.py"
+    file.write_text("from dataclasses import replace\nfrom conformance.oracle.registry import contract_of\n"
+                    "def boom(a, given): raise ValueError('a defect of the contract')\n"
+                    "CONTRACTS = (replace(contract_of('torch.nn.RNNCell'), equations=boom),)\n")  # fmt: skip
+    done = conformance("run", "--target", "cpu", "--python", target_python, "--contracts", str(file),
+                       "--module", "torch.nn.RNNCell", "--claim", "*.value.unbatched")  # fmt: skip
+    assert done.returncode == 3
+    assert "a defect of the contract" in done.stdout
+    assert json.loads((tmp_path / "reports/latest/verdict.json").read_text())["verdict"] == "ERROR OF THE SUITE"

@@ -11,14 +11,14 @@ from typing import Any
 
 from conformance.oracle.claims.claim import SEVERITIES
 from conformance.results import Discrepancy, Run, Tally, TargetRecord
-from conformance.verdict import CONFORMS, FAILS, INCONCLUSIVE, KNOWN, NOTHING, Verdict, verdict
+from conformance.verdict import CONFORMS, ERROR, FAILS, INCONCLUSIVE, KNOWN, NOTHING, Verdict, verdict
 
 # Every status is a word and a symbol, so that no one needs its colour.
 SYMBOLS = {
     "passed": "✓", "known": "◆", "failed": "✗", "lost": "‡", "not exercised": "○", "no result": "…",
     "unsupported": "\u2013", "not documented": "\u2013", "flaky": "?", "not run": "⊘", "holds": "✓", "refuted": "✗",
-    "truncated": "!", "inconclusive": "?", "not reproduced": "?", "restarted": "↻",
-    CONFORMS: "✓", KNOWN: "◆", FAILS: "✗", INCONCLUSIVE: "?", NOTHING: "○",
+    "truncated": "!", "inconclusive": "?", "error of the suite": "!", "not reproduced": "?", "restarted": "↻",
+    CONFORMS: "✓", KNOWN: "◆", FAILS: "✗", ERROR: "!", INCONCLUSIVE: "?", NOTHING: "○",
 }  # fmt: skip
 # The worst first: a cell is called after the worst that is in it.
 OUTCOMES = (
@@ -161,8 +161,8 @@ class View:
     def _doubts(self) -> Iterable[tuple[str, str, list[str]]]:
         if self.run.footer is None:
             yield "truncated", "The run file has no footer: the run was cut short and more may have been found.", []
-        elif self.verdict.word == INCONCLUSIVE:
-            yield "inconclusive", self.verdict.reason[:1].upper() + self.verdict.reason[1:] + ".", []
+        elif self.verdict.word in (INCONCLUSIVE, ERROR):
+            yield self.verdict.word.lower(), self.verdict.reason[:1].upper() + self.verdict.reason[1:] + ".", []
         for target in self.targets:
             if target.status != "ran":
                 asked = "asked for" if target.required else "optional"
@@ -214,9 +214,11 @@ def verdict_of(run: Run) -> Verdict:
     """The verdict of a run file. It is counted anew; only a doubt of the run itself is taken from the footer."""
     if run.footer is None:
         return verdict(run, "the run file has no footer")
-    found = verdict(run)
+    found, reason = verdict(run), str(run.footer.get("reason", "the run was cut short"))
+    if run.footer.get("verdict") == ERROR:
+        return Verdict(ERROR, reason, found.counts)
     if run.footer.get("verdict") == INCONCLUSIVE and found.word not in (INCONCLUSIVE, FAILS):
-        return Verdict(INCONCLUSIVE, str(run.footer.get("reason", "the run was cut short")), found.counts)
+        return Verdict(INCONCLUSIVE, reason, found.counts)
     return found
 
 

@@ -145,6 +145,7 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
     packed_before = {name: value.data.detach().clone() for name, value in packs.items()}
     use, module, result = _use(case, module, inputs, seen)
     seen["result"] = _observed(result, out)
+    seen["draws"] = [_observed(drawn, out) for drawn in use.drawn]
     seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
     seen["modified"] += [
         name

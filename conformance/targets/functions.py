@@ -44,14 +44,14 @@ def run_function(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any],
         again = _given(case, blobs, False)[1]
         twin = _called(case, [], {k: _meant(a, again) for k, a in case["twin"].items()}, seen)
         seen["twin"] = _observed(twin, out)
+    seen["result"] = _observed(result, out)
+    seen["identical"] = [name for name, value in inputs.items() if value is result]
+    seen["modified"] = [name for name, value in inputs.items() if not _unchanged(_snapshot(value), before[name])]
     if differentiated:
         seen["phase"] = "backward"
         _backward(result, _in_parts(result, blobs[1 + len(tensors) :], case["dtype"]), case["dtype"], seen)
         seen["gradients"] = {n: _gradient(t, out) for n, t in tensors.items() if t.is_floating_point()}
     seen["phase"] = "done"
-    seen["result"] = _observed(result, out)
-    seen["identical"] = [name for name, value in inputs.items() if value is result]
-    seen["modified"] = [name for name, value in inputs.items() if not _unchanged(_snapshot(value), before[name])]
     if case["inverse"] is not None:
         seen["inverse"] = _undone(case["inverse"], inputs, result, out)
 

@@ -36,8 +36,11 @@ def passed(node: dict[str, Any], inputs: dict[str, Any], device: str) -> Any:
     kind = node["as"]
     if kind == "items":
         return [inputs[item["input"]] for item in node["items"]]
-    if kind == "stacked":
-        return torch.stack([inputs[item["input"]] for item in node["items"]])
+    if kind in ("stacked", "repeated"):
+        found = [inputs[item["input"]] for item in node["items"]]
+        if kind == "repeated":  # as often as there are features: an axis more that fits those that there are
+            found = [tensor.expand(tensor.shape[-1], *tensor.shape) for tensor in found]
+        return torch.stack(found)
     value = inputs[node["input"]]
     if kind == "list":
         return value.tolist()

@@ -114,8 +114,11 @@ def _presence(port: Port, e: Evidence) -> Judgement:
 
 def _shape(port: Port, e: Evidence) -> Judgement:
     found = output(e, port)
-    if found is None:
-        return False
+    return False if found is None else shaped(port, found, e)
+
+
+def shaped(port: Port, found: Any, e: Evidence) -> Judgement:
+    """Whether this is what an output looks like."""
     if port.each is not None:
         return _shapes(port, found, e)
     expected = e.contract.shape_of(port, e.case.layout)(e.env)

@@ -26,7 +26,7 @@ SIGNATURE = ("keyword", "positional", "twice", "missing")
 HAND_MADE = ("batch_sizes", "sorted_indices", "unsorted_indices")
 OTHER_DTYPES = ("float64", "float32", "int64", "bool", "complex64", "bfloat16", "float16", "int32")
 TYPES = ("list", "ndarray", "tuple", "number", "string", "none")
-NESTINGS = ("list", "stacked", "fewer", "more", "alone", "nested", "empty")
+NESTINGS = ("list", "stacked", "fewer", "more", "alone", "nested", "empty", "repeated")
 EQUIVALENT = ("list", "ndarray", "stacked")  # the same numbers in another container
 ALL = "inputs"
 Subject = tuple[str, str]
@@ -160,8 +160,25 @@ def _excluded(e: Evidence) -> Judgement:
 
 
 def _told(e: Evidence) -> str:
-    assert e.case.misuse is not None
-    return f"{e.case.misuse.of} = {e.case.facts()['misuse_value']!r}"
+    """What was passed, in words."""
+    found = e.case.misuse
+    assert found is not None
+    value = e.case.facts()["misuse_value"]
+    words = _WORDS.get((found.kind, value)) or {"dtype": f"of dtype {value}", "device": "on another device"}.get(found.kind)
+    return f"{found.of} {words or f'= {value!r}'}"
+
+
+_WORDS = {
+    ("nesting", "list"): "in a list",
+    ("nesting", "stacked"): "as one tensor",
+    ("nesting", "fewer"): "without the last of them",
+    ("nesting", "more"): "with the last of them twice",
+    ("nesting", "alone"): "with the first of them alone, in no tuple",
+    ("nesting", "nested"): "in a tuple in a tuple",
+    ("nesting", "empty"): "as an empty tuple",
+    ("nesting", "repeated"): "as one tensor, with one axis more",
+    **{("type", name): f"as a {name}" for name in TYPES},
+}
 
 
 def _signature(e: Evidence) -> Judgement:

@@ -140,7 +140,7 @@ def _dropped(keeps: int | None) -> Dropped:
     return Dropped("dropout", "num_layers - 1", partial(readable, keeps), reads,
                    where="True" if keeps is None else "bias or L == 1", tried={
         "dropout": (0.5, 0.5, 0.5, 0.1, 0.3, 0.8, 0.0, 1.0), "num_layers": (2, 2, 3, 3, 4, 1),
-        "train": (True, True, True, True, False), "hidden_size": (1, 2, 4, 6, 9),
+        "train": (True, True, True, True, False), "bias": (True, True, True, False), "hidden_size": (1, 2, 4, 6, 9),
         "size N": (1, 2, 6, 12, 24, 24), "size L": (1, 2, 3, 4, 8), "size lengths": Lists(range(1, 7), 1, 12),
     })  # fmt: skip
 

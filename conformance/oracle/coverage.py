@@ -1,0 +1,45 @@
+"""Which statements that another reader found on the pages are covered by which claims of the suite.
+
+The statements are known by that reader's ids alone; the table beside this file gives each of them globs of claims.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from fnmatch import filter as matching
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+TABLE = Path(__file__).with_name("coverage.toml")
+
+
+class CoverageError(ValueError):
+    """A table that cannot be read: which file, which id, what is allowed."""
+
+
+def read_table(path: Path = TABLE) -> Mapping[str, tuple[str, ...]]:
+    """The globs of each statement; none where no claim covers it."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CoverageError(f'{path}: {error}; a table has lines like "rnn.eq.step" = ["rnn.output.value.*"]') from None
+    return {statement: _globs(statement, value, path) for statement, value in data.items()}
+
+
+def _globs(statement: str, value: Any, path: Path) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(glob, str) for glob in value):
+        hint = "; put an id with dots in quotes" if isinstance(value, dict) else ""
+        raise CoverageError(f"{path}: {statement} is {value!r}; it must be a list of globs of claims{hint}")
+    return tuple(value)
+
+
+def covers(claims: Iterable[str], path: Path = TABLE) -> Mapping[str, list[str]]:
+    """For each of these claims, the statements that it covers, in the order of the table."""
+    found: dict[str, list[str]] = {claim: [] for claim in claims}
+    matched = cache(lambda glob: matching(found, glob))
+    for statement, globs in read_table(path).items():
+        for claim in dict.fromkeys(claim for glob in globs for claim in matched(glob)):
+            found[claim].append(statement)
+    return found
