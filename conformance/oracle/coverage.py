@@ -32,14 +32,26 @@ def _globs(statement: str, value: Any, path: Path) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(glob, str) for glob in value):
         hint = "; put an id with dots in quotes" if isinstance(value, dict) else ""
         raise CoverageError(f"{path}: {statement} is {value!r}; it must be a list of globs of claims{hint}")
+    if unclear := [glob for glob in value if not _module(glob).isidentifier()]:
+        raise CoverageError(f"{path}: {statement} has {unclear[0]!r}; a glob names its module in full: rnn.accepts.*")
     return tuple(value)
 
 
 def covers(claims: Iterable[str], path: Path = TABLE) -> Mapping[str, list[str]]:
-    """For each of these claims, the statements that it covers, in the order of the table."""
+    """For each of these claims, the statements that it covers, in the order of the table.
+
+    A glob names its module in full, so that it need be tried on the claims of that module alone.
+    """
     found: dict[str, list[str]] = {claim: [] for claim in claims}
-    matched = cache(lambda glob: matching(found, glob))
+    of_module: dict[str, list[str]] = {}
+    for claim in found:
+        of_module.setdefault(_module(claim), []).append(claim)
+    matched = cache(lambda glob: [glob] if glob in found else matching(of_module.get(_module(glob), []), glob))
     for statement, globs in read_table(path).items():
         for claim in dict.fromkeys(claim for glob in globs for claim in matched(glob)):
             found[claim].append(statement)
     return found
+
+
+def _module(name: str) -> str:
+    return name.partition(".")[0]

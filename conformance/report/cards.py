@@ -15,6 +15,7 @@ from conformance.oracle.contract import REQUIRED, Contract
 from conformance.oracle.expression import expression, shape
 from conformance.oracle.registry import ContractError, contract_of
 from conformance.report.mathml import formula
+from conformance.report.numbers import order
 from conformance.report.script import in_order, torch_only
 from conformance.report.view import View
 from conformance.results import Discrepancy
@@ -108,10 +109,16 @@ class Card:
         try:
             modified = [str(name) for name in found.seen.get("modified") or ()]
             text = torch_only(self.contract, self._case, expected=found.expected, observed=found.observed,
-                              device=self.target.device or "cpu", mode=self.target.mode, modified=modified)  # fmt: skip
+                              device=self.target.device or "cpu", mode=self.target.mode, modified=modified,
+                              values=_of_numbers(found.claim), order=order(found.seen))  # fmt: skip
             return text, ""
         except Exception as error:  # a contract may have changed since the run; the report is shown all the same
             return "", f"No script: the case does not fit the contract of this version ({error})."
+
+
+def _of_numbers(claim: str) -> bool:
+    """Whether the script of a claim shows numbers; where only shapes matter, it is the shorter without."""
+    return any(part in claim for part in (".value.", ".gradients.", ".usage."))
 
 
 def _seen(seen: Mapping[str, Any]) -> list[tuple[str, str]]:

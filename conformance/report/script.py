@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from conformance.cases import Case, Input
@@ -13,11 +13,12 @@ from conformance.oracle.contract import Contract, Port
 from conformance.oracle.expression import expression
 from conformance.report import draws
 from conformance.report.calls import calling, packs
-from conformance.report.source import ScriptError, literal
+from conformance.report.construction import construction, constructor, hand_made, ones, sizes, source, wired, zeros
+from conformance.report.numbers import COMPARE, MOST, Numbers
+from conformance.report.source import ScriptError
+from conformance.report.usages import AS_LEFT, CALLED, CONTEXTS, afterwards, prepared
 from conformance.values import DTYPES
 
-_FACTORY = ("device", "dtype")
-_WIDTH = 96
 _DEVICE = re.compile(r"[a-z][a-z0-9_]*(:\d+)?")
 _MODES = {"no_grad": "with torch.no_grad():", "inference": "with torch.inference_mode():"}
 
@@ -31,19 +32,27 @@ def torch_only(
     device: str = "cpu",
     mode: str = "eager",
     modified: Sequence[str] = (),
+    values: bool = False,
+    order: Sequence[int] | None = None,
 ) -> str:
     """A script that repeats the case and prints what is documented beside what is observed.
 
     ``expected`` is what the documentation promises (its output shapes, where empty); ``observed`` goes into a comment.
-    ``modified`` names inputs that the call changed, so that the script shows it.
+    ``modified`` names inputs that the call changed, so that the script shows it. With ``values`` it has the numbers of
+    the case and what has to come of them; ``order`` is how a packed input sorts its sequences.
     """
     _check(contract, case, device)
     case = in_order(contract, case)
-    body = _body(contract, case, device, mode, modified)
+    numbers = Numbers(contract, case, order) if values and _numeric(contract, case) else None
+    small = numbers is None or numbers.count <= MOST
+    body = list(_body(contract, case, device, mode, modified, numbers if small else None))
     lines = [
         "import torch",
+        *(["import numpy"] if any("numpy." in line for line in body) else []),
         *_imports(contract, case),
+        *(COMPARE.splitlines() if any(line.startswith("compare(") for line in body) else []),
         "",
+        *([] if small else ["# All numbers are ones: those of the case are too many to be written out."]),
         *([f"# Observed when this was reported: {_one_line(observed)}"] if observed else []),
         'print("torch", torch.__version__)',
         f'print("documented:", {_text(expected or _promised(contract, case))})',
@@ -55,12 +64,18 @@ def torch_only(
     return "\n".join(lines) + "\n"
 
 
-def _body(contract: Contract, case: Case, device: str, mode: str, modified: Sequence[str]) -> Iterator[str]:
+def _numeric(contract: Contract, case: Case) -> bool:
+    return not contract.function and case.layout != "constructor"
+
+
+def _body(
+    contract: Contract, case: Case, device: str, mode: str, modified: Sequence[str], numbers: Numbers | None
+) -> Iterator[str]:
     if contract.function:
         return calling(contract, case, device, mode, modified)
     if case.layout == "constructor":
-        return _construction(contract, case, device)
-    return _calling(contract, case, device, mode, modified)
+        return construction(contract, case, device)
+    return _Call(contract, case, device, mode, modified, numbers).lines()
 
 
 def _check(contract: Contract, case: Case, device: str) -> None:
@@ -93,6 +108,8 @@ def _promised(contract: Contract, case: Case) -> str:
     """What the page says of this case, where no claim in particular is meant."""
     if case.violation:
         return "an error"
+    if case.misuse:
+        return "an error, or what the documented value gives"
     if case.layout == "constructor":
         return "the documented arguments are accepted"
     env = _env(contract, case)
@@ -113,170 +130,135 @@ def _returned(contract: Contract, case: Case) -> list[Port]:
     return [p for p in contract.outputs if case.layout in p.by_layout and expression(p.when)(env)]
 
 
-# -- constructing ----------------------------------------------------------------------------------------------------
-
-
-def _construction(contract: Contract, case: Case, device: str) -> Iterator[str]:
-    constructor = list(_constructor(contract, case, device))
-    yield from draws.made(case.draws, constructor) if case.draws else constructor
-    yield 'print("observed:", module)'
-    yield "for name, tensor in [*module.named_parameters(), *module.named_buffers()]:"
-    yield '    print("observed:", name, tuple(tensor.shape), tensor.dtype, tensor.device)'
-    if case.twin:
-        yield "# The same with every argument by keyword and the documented defaults written out:"
-        yield from _assigned("explicit", contract.module, _keywords(_explicit(contract, case), case, device))
-        yield 'print("explicit:", explicit)'
-        yield "for name, value in vars(explicit).items():"
-        yield '    if not name.startswith("_") and repr(getattr(module, name, None)) != repr(value):'
-        yield '        print("differs:", name, "is", getattr(module, name, None), "and explicitly", value)'
-
-
-def _constructor(contract: Contract, case: Case, device: str) -> Iterator[str]:
-    """The constructor exactly as the case calls it."""
-    names = list(case.arguments)
-    by_position = [_value(name, case.arguments[name], case, device) for name in names[: case.positional]]
-    by_keyword = _keywords({name: case.arguments[name] for name in names[case.positional :]}, case, device)
-    return _assigned("module", contract.module, [*by_position, *by_keyword])
-
-
-def _keywords(arguments: Mapping[str, Any], case: Case, device: str) -> list[str]:
-    return [f"{name}={_value(name, value, case, device)}" for name, value in arguments.items()]
-
-
-def _assigned(name: str, function: str, arguments: list[str]) -> Iterator[str]:
-    """``name = function(arguments)`` on one line, or on several where it is long."""
-    line = f"{name} = {function}({', '.join(arguments)})"
-    if len(line) <= _WIDTH:
-        yield line
-        return
-    yield f"{name} = {function}("
-    row = ""
-    for argument in arguments:
-        if row and len(row) + len(argument) > _WIDTH:
-            yield row
-            row = ""
-        row = f"{row} {argument}," if row else f"    {argument},"
-    yield row
-    yield ")"
-
-
-def _explicit(contract: Contract, case: Case) -> dict[str, Any]:
-    full = {a.name: case.arguments.get(a.name, a.default) for a in contract.arguments if a.name not in _FACTORY}
-    return full | {name: case.arguments[name] for name in _FACTORY if name in case.arguments}
-
-
-def _value(name: str, value: Any, case: Case, device: str) -> str:
-    """An argument as source: a dtype, the device, a tensor of the case's dtype, or a plain value."""
-    if name == "dtype" and value is not None:
-        return f"torch.{case.dtype}"
-    if name == "device" and value is not None:
-        return f'"{device}"'
-    if isinstance(value, Mapping):
-        return _ones(value["tensor"], case.dtype, device)
-    return literal(value)
-
-
 # -- calling ---------------------------------------------------------------------------------------------------------
 
 
-def _calling(contract: Contract, case: Case, device: str, mode: str, modified: Sequence[str]) -> Iterator[str]:
-    yield from _constructor(contract, case, device)
-    if device != "cpu" and "device" not in case.arguments:
-        yield f'module = module.to("{device}")'
-    if not case.train:
-        yield "module.eval()"
-    if mode == "compile":
-        yield "module = torch.compile(module)"
-    for item in case.inputs:
-        yield from _given(item, device)
-    watched = [item.name for item in case.inputs if item.name in modified and item.lengths is None]
-    yield from (f"{name}_before = {name}.clone()" for name in watched)
-    if case.draws:
-        packed = contract.layout(case.layout).packed is not None
-        yield from draws.called(case.draws, _call(contract, case), contract.returns, packed)
-    yield from _called(contract, case, device, mode)
-    yield from (f'print("observed:", "{n} unchanged:", torch.equal({n}, {n}_before))' for n in watched)
+@dataclass(frozen=True)
+class _Call:
+    """One call of a module; ``numbers`` are those of the case where the script writes them out."""
+
+    contract: Contract
+    case: Case
+    device: str
+    mode: str
+    modified: Sequence[str]
+    numbers: Numbers | None
+
+    @cached_property
+    def wire(self) -> Mapping[str, Any]:
+        return wired(self.contract, self.case)
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """What is called how in the script: the outputs, of a packed one its data."""
+        packed = self.contract.layout(self.case.layout).packed
+        names = [port.name for port in _returned(self.contract, self.case)]
+        return {name: f"{name}.data" if packed and not place else name for place, name in enumerate(names)}
+
+    @property
+    def differentiates(self) -> bool:
+        return self.case.gradients and self.numbers is not None and self.mode == "eager"
+
+    @property
+    def context(self) -> str:
+        """The block in which the call stands, if any."""
+        return _MODES.get(self.mode) or CONTEXTS.get(self.case.usage, "")
+
+    @property
+    def text(self) -> str:
+        """The call nested as the page nests it."""
+        args, kwargs = self.wire["call"]
+        given = [source(node, self.device) for node in args]
+        given += [f"{name}={source(node, self.device)}" for name, node in kwargs.items()]
+        called = CALLED.get(self.case.usage, "module")
+        return f"{f'torch.compile({called})' if self.mode == 'compile' else called}({', '.join(given)})"
+
+    def lines(self) -> Iterator[str]:
+        """The module, what is done with it, the call, and what comes out."""
+        case = self.case
+        yield from constructor(case.module, self.wire, self.device)
+        if self.device != "cpu" and "device" not in case.arguments:
+            yield f'module = module.to("{self.device}")'
+        if self.numbers:
+            yield from self.numbers.weights(self.device)
+        if not case.train:
+            yield "module.eval()"
+        for item, node in zip(case.inputs, self.wire["inputs"], strict=True):
+            yield from self._given(item, node)
+        watched = [i.name for i in case.inputs if i.name in self.modified and i.lengths is None]
+        yield from (f"{name}_before = {name}.detach().clone()" for name in watched)
+        if case.draws:
+            packed = self.contract.layout(case.layout).packed is not None
+            yield from draws.called(case.draws, self.text, self.contract.returns, packed)
+        yield from prepared(case.usage, case.module, self.wire, self.device, self.text)
+        if case.usage in AS_LEFT:
+            yield from self._beside()
+        yield from self._called()
+        yield from (f'print("observed:", "{n} unchanged:", torch.equal({n}, {n}_before))' for n in watched)
+        if self.differentiates and self.numbers:
+            floating = {i.name: _plain_name(i) for i in case.inputs if i.kind == "floating"}
+            yield from self.numbers.backward(self.outputs, floating, self.device)
+        yield from afterwards(case.usage, next(iter(self.outputs.values())))
+
+    def _given(self, item: Input, node: Mapping[str, Any]) -> Iterator[str]:
+        name = _plain_name(item)
+        if self.numbers:
+            yield from self.numbers.input(item, name, self.device)
+        else:
+            yield f"{name} = {_tensor(item, self.device)}"
+        if self.differentiates and item.kind == "floating":
+            yield f"{name}.requires_grad_()"
+        if item.lengths is not None:
+            lengths = [int(length) for length in item.lengths]
+            how = "" if item.enforce_sorted else ", enforce_sorted=False"
+            yield f"{item.name} = pack_padded_sequence({name}, torch.tensor({lengths}){how})"
+            yield from hand_made(item.name, node.get("hand_made", {}))
+
+    def _beside(self) -> Iterator[str]:
+        """What a module gives that was made with these parameters."""
+        yield from self._result(self.text.replace("module", "fresh", 1))
+        for name, called in self.outputs.items():
+            yield f'print("a module with these parameters gives {name}", {called}.flatten().tolist())'
+
+    def _called(self) -> Iterator[str]:
+        """The call and what came out of it, under the documented names."""
+        yield from self._result(self.text)
+        if self.case.violation or self.case.misuse:
+            yield 'print("observed: accepted")'
+        for name, called in self.outputs.items():
+            where = "" if self.device == "cpu" else f", {called}.device"
+            yield f'print("observed: {called}", tuple({called}.shape), {called}.dtype{where})'
+            if self.numbers:
+                yield from self.numbers.compared(name, called)
+            if called != name:
+                yield f'print("observed: {name}.batch_sizes", {name}.batch_sizes.tolist())'
+
+    def _result(self, call: str) -> Iterator[str]:
+        every = len(self.outputs) == len(self.contract.outputs)
+        indent = "    " if self.context else ""
+        if indent:
+            yield self.context
+        yield f"{indent}{self.contract.returns if every else 'result'} = {call}"
+        if not every:  # an output that the configuration leaves out may be absent or None
+            yield f"{next(iter(self.outputs))} = result[0] if isinstance(result, tuple) else result"
 
 
-def _given(item: Input, device: str) -> Iterator[str]:
-    yield f"{item.name} = {_tensor(item, device)}"
-    if item.lengths is not None:
-        lengths = [int(length) for length in item.lengths]
-        how = "" if item.enforce_sorted else ", enforce_sorted=False"
-        yield f"{item.name} = pack_padded_sequence({item.name}, torch.tensor({lengths}){how})"
+def _plain_name(item: Input) -> str:
+    """What the tensor of an input is called before it is packed."""
+    return item.name if item.lengths is None else f"{item.name}_padded"
 
 
 def _tensor(item: Input, device: str) -> str:
     """The input with its memory written out: a view of a larger or turned tensor says so."""
     shape, rank = tuple(item.shape), len(item.shape)
-    make = _ones if item.kind == "floating" else _zeros
+    make = ones if item.kind == "floating" else zeros
     if item.memory == "transposed" and rank > 1:
         return f"{make((shape[-1], *shape[1:-1], shape[0]), item.dtype, device)}.transpose(0, -1)"
     if item.memory == "sliced" and rank:
         return f"{make((*shape[:-1], 2 * shape[-1] + 1), item.dtype, device)}[..., 1::2]"
     if item.memory == "expanded" and rank and shape[0] > 1:
-        return f"{make((1, *shape[1:]), item.dtype, device)}.expand({_sizes(shape)})"
+        return f"{make((1, *shape[1:]), item.dtype, device)}.expand({sizes(shape)})"
     return make(shape, item.dtype, device)
-
-
-def _ones(shape: Iterable[Any], dtype: str, device: str) -> str:
-    return _filled("ones", shape, dtype, device)
-
-
-def _zeros(shape: Iterable[Any], dtype: str, device: str) -> str:
-    """Zero is in the range of every index, and a mask of zeros hides nothing."""
-    return _filled("zeros", shape, dtype, device)
-
-
-def _filled(function: str, shape: Iterable[Any], dtype: str, device: str) -> str:
-    rest = "" if dtype == "float32" else f", dtype=torch.{dtype}"
-    rest += "" if device == "cpu" else f', device="{device}"'
-    return f"torch.{function}({_sizes(shape) or '()'}{rest})"
-
-
-def _sizes(shape: Iterable[Any]) -> str:
-    return ", ".join(str(int(size)) for size in shape)
-
-
-def _called(contract: Contract, case: Case, device: str, mode: str) -> Iterator[str]:
-    """The call and what came out of it, under the documented names."""
-    outputs = _returned(contract, case)
-    every = len(outputs) == len(contract.outputs)
-    indent = "    " if mode in _MODES else ""
-    if indent:
-        yield _MODES[mode]
-    yield f"{indent}{contract.returns if every else 'result'} = {_call(contract, case)}"
-    if not every:  # an output that the configuration leaves out may be absent or None
-        yield f"{outputs[0].name} = result[0] if isinstance(result, tuple) else result"
-    if case.violation:
-        yield 'print("observed: accepted")'
-    packed = contract.layout(case.layout).packed
-    for position, port in enumerate(outputs):
-        where = "" if device == "cpu" else f", {port.name}.device"
-        name = f"{port.name}.data" if packed and position == 0 else port.name
-        yield f'print("observed: {name}", tuple({name}.shape), {name}.dtype{where})'
-    if packed:
-        yield f'print("observed: {outputs[0].name}.batch_sizes", {outputs[0].name}.batch_sizes.tolist())'
-
-
-def _call(contract: Contract, case: Case) -> str:
-    """The call nested as the page nests it: what is not given is left out at the end, None in between."""
-    given = {item.name for item in case.inputs}
-    tree: Any = ast.parse(f"f({contract.call})", mode="eval").body
-    args = [_passed(node, given) for node in tree.args]
-    while args and args[-1] == "None":
-        args.pop()
-    keywords = {str(k.arg): _passed(k.value, given) for k in tree.keywords}
-    options = {name: literal(value) for name, value in case.options.items()}
-    named = [f"{k}={v}" for k, v in ({k: v for k, v in keywords.items() if v != "None"} | options).items()]
-    return f"module({', '.join([*args, *named])})"
-
-
-def _passed(node: Any, given: set[str]) -> str:
-    if isinstance(node, ast.Tuple):
-        items = [_passed(item, given) for item in node.elts]
-        return "None" if set(items) <= {"None"} else f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-    return node.id if node.id in given else "None"
 
 
 # -- text ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 
 from conformance.cases import Case, Input, Violation
 from conformance.oracle.claims.refusal import breakable
-from conformance.oracle.claims.usage import BY_NAME, Usage
+from conformance.oracle.claims.usage import BY_NAME, Usage, usages_of
 from conformance.oracle.contract import REQUIRED, Argument, Contract, Domain, Layout, Port, TensorOf
 from conformance.oracle.expression import expression, shape
 
@@ -48,7 +48,10 @@ def build(contract: Contract, scenario: str, pick: Pick) -> Case:
     dropped = contract.dropped if scenario == "dropout" else None
     if dropped:
         pick = _trying(dropped.tried, pick)
-    usage = BY_NAME[pick("usage", tuple(BY_NAME))] if scenario == "usage" else None
+    usage = None
+    if scenario == "usage":
+        usage = BY_NAME[pick("usage", tuple(usage.name for usage in usages_of(contract)))]
+        pick = _trying(usage.tried, pick)
     layout = contract.layout(_layout(contract, scenario, pick))
     broken = pick("violation", violations(contract, layout)) if scenario == "refused" else None
     dtypes = contract.dtypes[:2] if broken else contract.dtypes

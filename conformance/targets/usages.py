@@ -8,8 +8,12 @@ it needs torch and the standard library alone and keeps to what Python 3.8 knows
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 import io
+import itertools
 import pickle
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -269,13 +273,35 @@ def default_dtype(use: Use) -> tuple[torch.nn.Module, Any]:
     return _loaded(use, fresh, use.module.state_dict())
 
 
+def flattened(use: Use) -> tuple[torch.nn.Module, Any]:
+    use.module.flatten_parameters()
+    return plain(use)
+
+
+def written_out(use: Use) -> tuple[torch.nn.Module, Any]:
+    """The code that the page of the class shows, run with this module for its own."""
+    module = use.module
+    lines = inspect.cleandoc(type(module).__doc__ or "").partition(".. code-block:: python")[2].splitlines()
+    block = list(itertools.takewhile(lambda line: not line or line.startswith(" "), lines[1:]))
+    names = dict(vars(module), torch=torch, nn=torch.nn)
+    for label in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):  # which the page speaks of, by layer
+        names[label] = [getattr(module, f"{label}_l{k}") for k in range(module.num_layers)]
+    exec(textwrap.dedent("\n".join(block)), names)
+    names.update({name: module for name, value in names.items() if type(value) is type(module)})
+    names["params"] = dict(module.named_parameters())
+    forward = names["forward"]
+    told = {"batch_first": module.batch_first} if "batch_first" in inspect.signature(forward).parameters else {}
+    with torch.no_grad():
+        return module, use.call(functools.partial(forward, **told))
+
+
 USAGES: dict[str, Callable[[Use], tuple[torch.nn.Module, Any]]] = {
     "plain": plain, "state_dict": state_dict, "assigned": assigned, "meta": meta, "deepcopy": deepcopy,
     "pickle": pickled, "save": save, "cast": cast, "moved": moved, "replaced": replaced, "deleted": deleted,
     "data": data, "functional_call": functional_call, "parametrized": parametrized, "weight_norm": weight_norm,
     "orthogonal": orthogonal, "pruned": pruned, "frozen": frozen, "no_grad": no_grad,
     "inference_mode": inference_mode, "hooks": hooks, "repeated": repeated, "nested": nested,
-    "default_dtype": default_dtype,
+    "default_dtype": default_dtype, "flattened": flattened, "written_out": written_out,
 }  # fmt: skip
 
 

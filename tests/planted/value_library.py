@@ -227,10 +227,11 @@ def _called(cls):
 def _marked(owner, name):
     def build(cls):
         def change(result, m, args, kwargs):
-            m.__dict__["_marked"] = True
+            if m._parameters:  # made already
+                m.__dict__["_marked"] = True
             return result
 
-        after_method(owner(), name, change)
+        after_method(owner() or cls, name, change)
         off_where(_name(cls), lambda m: "_marked" in m.__dict__)
 
     return build
@@ -281,6 +282,11 @@ def _default(cls):
     made(_name(cls), change)
 
 
+def _rewritten(cls):
+    """The page's code adds the bias of the input twice and that of the hidden state never."""
+    patch(cls, "__doc__", cls.__doc__.replace('params[f"bias_hh_l{layer}"]', 'params[f"bias_ih_l{layer}"]'))
+
+
 def _prune():
     import torch.nn.utils.prune
 
@@ -313,6 +319,8 @@ USAGES = {
     "repeated": _again,
     "nested": _anonymous,
     "default_dtype": _default,
+    "flattened": _marked(lambda: None, "flatten_parameters"),
+    "written_out": _rewritten,
 }
 
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import re
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
+from random import Random
 
 import pytest
 
+from conformance.cases import Case
 from conformance.judge import applies
 from conformance.oracle.claims import scenarios_of
 from conformance.oracle.claims.claim import named
+from conformance.oracle.claims.usage import usages_of
 from conformance.oracle.contract import Contract
 from conformance.oracle.registry import contract_of, contracts
+from conformance.report.numbers import MOST, Numbers, order
 from conformance.report.script import ScriptError, torch_only
 from conformance.strategies.boundary import boundary_cases
+from conformance.strategies.build import Impossible, build
+from conformance.strategies.random import RandomPick
+from conformance.values import decode
 from conformance.wire import to_wire
 
-EACH = 2  # cases a scenario that are run with torch
+EACH = 2  # boundary cases a scenario that are run with torch
+RANDOM = 4  # random ones
 
 
 def _scenarios(contract: Contract) -> list[str]:
@@ -74,10 +83,64 @@ def test_scripts_print_the_shapes_that_the_agent_saw(target_python: str, shared_
     scripts = [torch_only(contract, case) for contract, case in samples]
     printed = _run_all(target_python, scripts)
     for (contract, case), script, text in zip(samples, scripts, printed, strict=True):
-        wire, blobs = to_wire(contract, case)
-        shared_target.send_cases([(wire, blobs)])
-        seen = shared_target.receive_cases()[0]
+        seen = _seen(shared_target, contract, case)
         assert _agrees(contract, case, seen, text), f"{script}\n{text}\n{seen}"
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU", "RNNCell"])
+def test_scripts_print_the_values_that_the_agent_saw(name: str, target_python: str, shared_target):
+    contract = contract_of(f"torch.nn.{name}").at(shared_target.release)
+    cases = _random_cases(contract, shared_target.release)
+    seen = [_seen(shared_target, contract, case) for case in cases]
+    scripts = [torch_only(contract, c, values=True, order=order(s)) for c, s in zip(cases, seen, strict=True)]
+    for case, told, script, text in zip(cases, seen, scripts, _run_all(target_python, scripts), strict=True):
+        assert _agrees(contract, case, told, text), f"{script}\n{text}\n{told}"
+        assert _shows_values(contract, case, told, text), f"{script}\n{text}\n{told}"
+        assert "BEYOND" not in text, f"{script}\n{text}"
+
+
+def _random_cases(contract: Contract, release: str) -> list[Case]:
+    """Some of every scenario, and every usage."""
+    pick = RandomPick(Random(7))
+    found = []
+    for scenario in [*_scenarios(contract), *["usage"] * 3]:
+        for _ in range(RANDOM):
+            with suppress(Impossible):
+                found.append(build(contract, scenario, pick))
+    for usage in usages_of(contract):
+        with suppress(Impossible):
+            found.append(build(contract, "usage", lambda n, d, u=usage.name: u if n == "usage" else pick(n, d)))
+    return [case for case in found if applies(contract, case, release)]
+
+
+def _seen(target, contract: Contract, case: Case) -> dict:
+    target.send_cases([to_wire(contract, case)])
+    return target.receive_cases()[0]
+
+
+def _shows_values(contract: Contract, case: Case, seen: dict, text: str) -> bool:
+    """Whether every output and every gradient is printed, element by element as the agent saw it."""
+    if seen["status"] != "ok" or case.layout == "constructor" or case.misuse or Numbers(contract, case).count > MOST:
+        return True
+    outputs = named(contract.returns, seen["result"]) or {}
+    told = {f"{n}.data" if value["type"] == "packed" else n: value for n, value in outputs.items() if value}
+    told |= {f"gradient of {name}": value for name, value in seen.get("gradients", {}).items()}
+    return all(
+        f"observed: {name} {decode(seen['blobs'][value['blob']], value['dtype'], (-1,)).tolist()}" in text
+        for name, value in told.items()
+        if value.get("blob") is not None
+    )
+
+
+def test_an_output_that_is_off_is_shown_to_be_beyond_its_bound(target_python: str):
+    contract = contract_of("torch.nn.RNNCell")
+    case = next(c for c in boundary_cases(contract, "batched") if c.dtype == "float32" and not c.gradients)
+    script = torch_only(contract, case, values=True)
+    off = script.replace("= module(", "= 1.001 * module(")
+    (right, wrong) = _run_all(target_python, [script, off])
+    assert "within" in right
+    assert "BEYOND" not in right
+    assert "BEYOND" in wrong
 
 
 def _spread(cases: list) -> list:
@@ -111,7 +174,7 @@ def _agrees(contract: Contract, case, seen: dict, text: str) -> bool:
         told = [f"observed: {name} {_shape(sizes)} torch.{dtype}" for name, sizes, dtype, *_ in _tensors(seen)]
         return all(line in text for line in told)
     outputs = named(contract.returns, seen["result"]) or {}
-    if case.violation and "observed: accepted" not in text:
+    if (case.violation or case.misuse) and "observed: accepted" not in text:
         return False
     return all(
         f"{name}{'.data' if value['type'] == 'packed' else ''} {_shape(value['shape'])} torch.{value['dtype']}" in text

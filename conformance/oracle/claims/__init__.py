@@ -43,7 +43,7 @@ def scenarios_of(contract: Contract) -> tuple[str, ...]:
     """The scenarios of a contract: what its page says, constructing, each layout, usages, what must be refused."""
     key = id(contract)
     if key not in _SCENARIOS:
-        uses = (usage.SCENARIO,) if usage.used(contract) else ()
+        uses = (usage.SCENARIO,) if usage.usages_of(contract) else ()
         fresh = (initialisation.SCENARIO,) if contract.initialised else ()
         drops = (dropout.SCENARIO,) if contract.dropped else ()
         refuses = (refusal.SCENARIO,) if contract.refuses else ()

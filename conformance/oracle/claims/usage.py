@@ -6,9 +6,10 @@ evaluated on the parameters that it then has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from conformance.oracle.claims.call import expects
 from conformance.oracle.claims.claim import (
@@ -22,21 +23,26 @@ from conformance.oracle.claims.claim import (
     unsupported,
 )
 from conformance.oracle.claims.values import gradient, value
-from conformance.oracle.contract import Contract
+from conformance.oracle.contract import FLOATING, Contract
 
 SCENARIO = "usage"
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Something that is done with a module around a call: what the documentation says of it, and where."""
+    """Something that is done with a module around a call: what the documentation says of it, and where.
+
+    ``of`` names the classes whose pages say it (all where empty), ``tried`` the choices to which it is confined.
+    """
 
     name: str
     statement: str
     source: str
     releases: str = ">=2.0"
     differentiable: bool = True
-    dtypes: tuple[str, ...] = ("float32", "float64", "float16", "bfloat16")
+    dtypes: tuple[str, ...] = FLOATING
+    of: tuple[str, ...] = ()
+    tried: Mapping[str, Any] = field(default_factory=dict)
 
 
 _PLAIN_TORCH = ("float32", "float64")  # decompositions and norms are documented for these
@@ -78,20 +84,29 @@ USAGES = (
           "nn.Module"),
     Usage("default_dtype", "made under another default dtype, its parameters have that dtype",
           "torch.set_default_dtype"),
+    Usage("flattened", "after flatten_parameters, it computes the same", "nn.RNNBase.flatten_parameters",
+          of=("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU")),
+    Usage("written_out", "the page's own code, which it calls equivalent, computes the same", "code-block", ">=2.3",
+          False, ("float32",), ("torch.nn.RNN",), {
+              "layout": ("time_first", "batch_first"), "nonlinearity": ("tanh",), "bias": (True,), "dropout": (0.0,),
+              "bidirectional": (False,),
+          }),
 )  # fmt: skip
 BY_NAME = {usage.name: usage for usage in USAGES}
 
 
 def claims(contract: Contract) -> Iterator[Claim]:
     """One claim a usage, for contracts whose equations say what has to come out."""
-    for usage in USAGES if used(contract) else ():
+    for usage in usages_of(contract):
         yield Claim(f"{contract.prefix}.usage.{usage.name}", contract.module, SCENARIO, usage.statement, usage.source,
                     partial(_kept, usage), releases=usage.releases)  # fmt: skip
 
 
-def used(contract: Contract) -> bool:
-    """Whether a contract is exercised in this scenario at all."""
-    return contract.equations is not None and bool(contract.parameters)
+def usages_of(contract: Contract) -> tuple[Usage, ...]:
+    """What a contract is exercised with; nothing, where no equations say what has to come out."""
+    if contract.equations is None or not contract.parameters:
+        return ()
+    return tuple(usage for usage in USAGES if not usage.of or contract.module in usage.of)
 
 
 def _kept(usage: Usage, e: Evidence) -> Judgement:
