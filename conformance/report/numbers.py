@@ -20,7 +20,7 @@ from conformance.report.usages import AS_LEFT, NEGATED
 from conformance.values import Values
 
 MOST = 2000  # numbers that a script writes out
-_MOST_GRADIENTS = 400  # the equations are evaluated once for each
+_MOST_GRADIENTS = 100  # the equations are evaluated once for each
 
 COMPARE = '''
 def compare(name, seen, expected, bounds):
@@ -135,7 +135,7 @@ class Numbers:
             yield from _comparison(f"gradient of {name}", label, *found[name], self.case.dtype)
         if not found:
             yield "for name, gradient in grads.items():"
-            yield '    print("observed: gradient of", name, gradient if gradient is None else gradient.tolist())'
+            yield '    print("observed: gradient of", name, "none" if gradient is None else gradient.flatten().tolist())'
 
     def _gradients(self, arrays: Mapping[str, Array]) -> Mapping[str, tuple[Array, Array]]:
         """The gradient of each array with its bounds, element by element; none of more than can be had in a second."""

@@ -46,9 +46,10 @@ def torch_only(
     numbers = Numbers(contract, case, order) if values and _numeric(contract, case) else None
     small = numbers is None or numbers.count <= MOST
     body = list(_body(contract, case, device, mode, modified, numbers if small else None))
+    if any("numpy." in line for line in body):
+        body = ["import numpy", *body]
     lines = [
         "import torch",
-        *(["import numpy"] if any("numpy." in line for line in body) else []),
         *_imports(contract, case),
         *(COMPARE.splitlines() if any(line.startswith("compare(") for line in body) else []),
         "",
