@@ -67,7 +67,8 @@ def tests(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports", "--no-cache")
-    session.run("pytest", "-q", *session.posargs, env={"CONFORMANCE_TEST_PYTHON": python})
+    arguments = session.posargs or ["-n", "2", "--dist", "worksteal"]  # neighbours share campaigns: keep them together
+    session.run("pytest", "-q", *arguments, env={"CONFORMANCE_TEST_PYTHON": python})
 
 
 @nox.session

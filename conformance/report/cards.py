@@ -110,15 +110,17 @@ class Card:
             modified = [str(name) for name in found.seen.get("modified") or ()]
             text = torch_only(self.contract, self._case, expected=found.expected, observed=found.observed,
                               device=self.target.device or "cpu", mode=self.target.mode, modified=modified,
-                              values=_of_numbers(found.claim), order=order(found.seen))  # fmt: skip
+                              values=_of_numbers(found), order=order(found.seen))  # fmt: skip
             return text, ""
         except Exception as error:  # a contract may have changed since the run; the report is shown all the same
             return "", f"No script: the case does not fit the contract of this version ({error})."
 
 
-def _of_numbers(claim: str) -> bool:
-    """Whether the script of a claim shows numbers; where only shapes matter, it is the shorter without."""
-    return any(part in claim for part in (".value.", ".gradients.", ".usage."))
+def _of_numbers(found: Discrepancy) -> bool:
+    """Whether a script has to show numbers; where only shapes matter, it is the shorter without."""
+    return (
+        any(part in found.claim for part in (".value.", ".gradients.", ".usage.")) or "give or take" in found.expected
+    )
 
 
 def _seen(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
