@@ -92,4 +92,4 @@ def select(module: Iterable[str], claim: Iterable[str], files: tuple[str, ...] =
 
 def _matches(module: str, glob: str) -> bool:
     """``LSTM``, ``nn.LSTM`` and ``torch.nn.*`` all say what they mean."""
-    return any(fnmatchcase(module, f"{before}{glob}") for before in ("", "torch.nn.", "torch."))
+    return any(fnmatchcase(module, f"{before}{glob}") for before in ("", "torch.nn.", "torch.", "torch.nn.utils.rnn."))

@@ -134,8 +134,8 @@ class Numbers:
             label = f'grads["{name}"]'
             yield from _comparison(f"gradient of {name}", label, *found[name], self.case.dtype)
         if not found:
-            yield "for name, gradient in grads.items():"
-            yield '    print("observed: gradient of", name, "none" if gradient is None else gradient.flatten().tolist())'
+            yield "for name, g in grads.items():"
+            yield '    print("observed: gradient of", name, "none" if g is None else g.flatten().tolist())'
 
     def _gradients(self, arrays: Mapping[str, Array]) -> Mapping[str, tuple[Array, Array]]:
         """The gradient of each array with its bounds, element by element; none of more than can be had in a second."""

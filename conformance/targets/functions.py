@@ -114,7 +114,9 @@ def _undone(call: Any, inputs: dict[str, Any], result: Any, out: list[bytes]) ->
 
     name, args, kwargs = call
     try:
-        return _observed(_find(name)(*[meant(a) for a in args], **{k: meant(a) for k, a in kwargs.items()}), out)
+        with _grad_mode():
+            undone = _find(name)(*[meant(a) for a in args], **{k: meant(a) for k, a in kwargs.items()})
+        return _observed(undone, out)
     except Exception as error:
         return {"type": "raised", "exception": type(error).__name__, "message": str(error)[:300]}
 

@@ -3,8 +3,9 @@
 The worst comes first: a dead process, silence, a misleading error. Of messages the promise is read narrowly, so that a
 terse one is no discrepancy. An error is *misleading* only if it is one of these:
 
-- an internal assertion, a request to report a bug, a failed allocation, or a library that could not make its kernel
-  (``could not create a primitive``): it speaks of torch's inside, where a value from outside was wrong;
+- an internal assertion, a request to report a bug, a failed allocation, a tensor that is none (``tensor does not have
+  a device``), or a library that could not make its kernel (``could not create a primitive``): it speaks of torch's
+  inside, where a value from outside was wrong;
 - an error without a message;
 - an ``AttributeError`` of an object of another type than those that the user passed;
 - a tuple, list or dimension that torch indexed and that has no such place, which the user never indexed;
@@ -23,6 +24,7 @@ from conformance.oracle.claims.claim import Evidence, Failure, Judgement, happen
 
 _INTERNAL = re.compile(
     "INTERNAL ASSERT FAILED|report a bug|could not create a primitive|CUDNN_STATUS_|[aA]llocat|out of memory|bad_alloc"
+    "|tensor does not have a device"
 )
 _INDEXED = re.compile(r"^(list|tuple|string) index out of range|^index -?\d+ is out of bounds for dimension")
 _ATTRIBUTE = re.compile(r"^'([\w.]+)' object has no attribute")

@@ -152,6 +152,8 @@ def _undone(inverse: Inverse, e: Evidence) -> Judgement:
     if told["type"] == "raised":
         return Failure(inverse.statement, f"{told['exception']}: {told['message']}", "refused")
     items = told["items"] if told["type"] == "tuple" else [told]
+    if any(part.get("blob", 0) is None for item in items for part in item.get("items", [item])):
+        return False  # a meta tensor has no values
     if len(items) != len(inverse.gives):
         return Failure(f"({inverse.returns})", f"{len(items)} results")
     for item, name in zip(items, inverse.gives.values(), strict=True):
