@@ -123,7 +123,7 @@ class Campaign:
         for entry in self.plan.ledger.frozen(self.contract.module):
             case = entry.case
             if case is not None and self.scenario == case.scenario:
-                self._execute([case])
+                self._try([(case, {})])  # it may fail in a way that its entry does not know
 
     def _boundary(self) -> None:
         found = boundary_choices(self.contract, self.scenario)

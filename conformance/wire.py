@@ -111,7 +111,9 @@ def _pass_wrong(contract: Contract, case: Case, wire: dict[str, Any]) -> None:
     wire["args"], wire["kwargs"] = args, kwargs
 
 
-def _signed_wrong(contract: Contract, case: Case, kind: str, kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def _signed_wrong(
+    contract: Contract, case: Case, kind: str, kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
     explicit = _explicit(contract, case)
     if kind == "keyword":
         return [], {**kwargs, "no_such_argument": 1}
@@ -150,7 +152,7 @@ def _call_wrong(contract: Contract, case: Case, wire: dict[str, Any]) -> None:
 def _no_tensor(wrong: Misuse) -> Any:
     node = {"input": wrong.of}
     plain: dict[str, Any] = {"tuple": [node], "number": 1.0, "string": "tensor", "none": None}
-    return plain[wrong.value] if wrong.value in plain else {"as": wrong.value, "input": wrong.of}
+    return plain.get(wrong.value, {"as": wrong.value, "input": wrong.of})
 
 
 def _nested(group: list[Any], how: str) -> Any:

@@ -79,9 +79,7 @@ def evaluate(
     inputs = {name: exact(array) for name, array in given.inputs.items()}
     parameters = {name: exact(array) for name, array in given.parameters.items()}
     with np.errstate(all="ignore"):  # what is not finite is not compared
-        outputs = contract.equations(
-            a, Given(env, case.layout, inputs, parameters, case.train, order, toward, factors)
-        )
+        outputs = contract.equations(a, Given(env, case.layout, inputs, parameters, case.train, order, toward, factors))
     return None if outputs is None else Evaluated(outputs, a.roundings * a.unit + _OWN)
 
 

@@ -106,8 +106,8 @@ def _hand_made(item: Input, kind: str) -> Sequence[tuple[Any, ...]]:
     count = len(lengths)
     if kind == "batch_sizes":
         rest = sizes[1:]
-        found = [(sizes[0] + 1, *rest), (*sizes, 1), sizes[:-1], sizes[::-1], (-1, *rest), (*sizes[:-1], -1), (0, *rest),
-                 (*sizes[:-1], 0), (sum(sizes),), (1 << 40, *rest), (*sizes, 1 << 40), (float(sizes[0]), *rest), (),
+        found = [(sizes[0] + 1, *rest), (*sizes, 1), sizes[:-1], sizes[::-1], (-1, *rest), (*sizes[:-1], -1),
+                 (0, *rest), (*sizes[:-1], 0), (sum(sizes),), (1 << 40, *rest), (*sizes, 1 << 40), (float(sizes[0]), *rest), (),
                  (1 << 62, *rest), (*sizes, -sizes[-1], sizes[-1])]  # fmt: skip
     else:
         found = [(count, *range(1, count)), (-1, *range(1, count)), (0,) * count, (0,) * (count + 1), (),
@@ -166,10 +166,12 @@ def all_misuses(contract: Contract) -> list[Mapping[str, Any]]:
     return found
 
 
-def _values(contract: Contract, subject: Subject) -> list[Mapping[str, Any]]:
+def _values(contract: Contract, subject: Subject) -> Sequence[Mapping[str, Any]]:
     of, kind = subject
     if kind in ("excluded", "alike"):
         return [{"exhibit": place} for place in range(len(exhibits(contract, of, kind)))]
     if kind == "dtype":
         return [{"other dtype": dtype} for dtype in OTHER_DTYPES]
-    return {"type": [{"what": what} for what in TYPES], "nesting": [{"what": what} for what in NESTINGS]}.get(kind, [{}])
+    return {"type": [{"what": what} for what in TYPES], "nesting": [{"what": what} for what in NESTINGS]}.get(
+        kind, [{}]
+    )

@@ -43,15 +43,15 @@ def fault_for(claim: Claim, contract: Contract) -> str:
             return f"fresh_changed({module!r}, {how!r})"
         case ["reset_parameters", how]:
             return f"reset_changed({module!r}, {how!r})"
-        case ["dropout", "accepts"]:
+        case ["dropout", "accepts"] if where == "dropout":
             return f"call_refuses({module!r}, 'packed')"
-        case ["dropout", "shared"]:
+        case ["dropout", "shared"] if where == "dropout":
             return f"dropped_per_direction({module!r})"
-        case ["dropout", "one_layer"]:
+        case ["dropout", "one_layer"] if where == "dropout":
             return f"one_layer_dropped({module!r})"
-        case ["dropout", subject, "value"]:
+        case ["dropout", subject, "value"] if where == "dropout":
             return f"dropout_changed({module!r}, {subject!r})"
-        case ["dropout", *_, how]:
+        case ["dropout", *_, how] if where == "dropout":
             return f"dropout_changed({module!r}, {how!r})"
         case ["usage", usage]:
             return f"usage_spoiled({module!r}, {usage!r})"

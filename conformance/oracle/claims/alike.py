@@ -1,4 +1,4 @@
-"""Whether something that was accepted though no page speaks of it is right: it computes what the documented value does."""
+"""Whether what was accepted though no page speaks of it is right: it computes what the documented value does."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from dataclasses import replace
 from functools import partial
 
 from conformance.oracle.claims.alike import right
-from conformance.oracle.claims.clarity import died, refused
 from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, happened
+from conformance.oracle.claims.clarity import died, refused
 from conformance.oracle.contract import REQUIRED, Argument, Contract, Layout
 from conformance.oracle.zoo import alike, excluded
 
@@ -164,7 +164,9 @@ def _told(e: Evidence) -> str:
     found = e.case.misuse
     assert found is not None
     value = e.case.facts()["misuse_value"]
-    words = _WORDS.get((found.kind, value)) or {"dtype": f"of dtype {value}", "device": "on another device"}.get(found.kind)
+    words = _WORDS.get((found.kind, value)) or {"dtype": f"of dtype {value}", "device": "on another device"}.get(
+        found.kind
+    )
     return f"{found.of} {words or f'= {value!r}'}"
 
 

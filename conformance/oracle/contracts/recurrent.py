@@ -135,7 +135,7 @@ _INITIALISED = Initialised("uniform", "-sqrt(k)", "sqrt(k)", where={"k": "1 / hi
 
 
 def _dropped(keeps: int | None) -> Dropped:
-    """"Introduces a Dropout layer on the outputs of each layer except the last": ``keeps`` is the number of the gate
+    """ "Introduces a Dropout layer on the outputs of each layer except the last": ``keeps`` is the number of the gate
     that multiplies the state before. Without biases that gate cannot be shut, so nothing but one step is readable."""
     return Dropped("dropout", "num_layers - 1", partial(readable, keeps), reads,
                    where="True" if keeps is None else "bias or L == 1", tried={
