@@ -32,7 +32,7 @@ class Verdict:
 
 
 def verdict(run: Run, interrupted: str = "", error: str = "") -> Verdict:
-    """An error of the suite first, for then nothing else can be believed; discrepancies; whatever makes a pass doubtful;
+    """An error of the suite first, for then nothing else can be believed; discrepancies; what makes a pass doubtful;
     only then a pass."""
     judged, found = run.in_order()
     tallies = [t for t in judged if not run.is_article(t.claim)]

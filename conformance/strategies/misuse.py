@@ -107,8 +107,8 @@ def _hand_made(item: Input, kind: str) -> Sequence[tuple[Any, ...]]:
     if kind == "batch_sizes":
         rest = sizes[1:]
         found = [(sizes[0] + 1, *rest), (*sizes, 1), sizes[:-1], sizes[::-1], (-1, *rest), (*sizes[:-1], -1),
-                 (0, *rest), (*sizes[:-1], 0), (sum(sizes),), (1 << 40, *rest), (*sizes, 1 << 40), (float(sizes[0]), *rest), (),
-                 (1 << 62, *rest), (*sizes, -sizes[-1], sizes[-1])]  # fmt: skip
+                 (0, *rest), (*sizes[:-1], 0), (sum(sizes),), (1 << 40, *rest), (*sizes, 1 << 40),
+                 (float(sizes[0]), *rest), (), (1 << 62, *rest), (*sizes, -sizes[-1], sizes[-1])]  # fmt: skip
     else:
         found = [(count, *range(1, count)), (-1, *range(1, count)), (0,) * count, (0,) * (count + 1), (),
                  tuple(range(count - 1)), (1 << 40,) * count, (0.0,) * count]  # fmt: skip
