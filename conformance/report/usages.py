@@ -12,6 +12,7 @@ _NO_GRAD = "with torch.no_grad():"
 CONTEXTS = {"no_grad": _NO_GRAD, "written_out": _NO_GRAD, "inference_mode": "with torch.inference_mode():"}
 CALLED = {
     "functional_call": "called",
+    "on_meta": "called",
     "written_out": "called",
     "nested": "parent.part",
 }  # what is called, where that is not the module
@@ -150,6 +151,15 @@ _LINES: Mapping[str, tuple[str, ...]] = {
         "    p.register_hook(lambda _, name=name: fired.append(name))",
     ),
     "flattened": ("module.flatten_parameters()",),
+    "on_meta": (
+        "{meta}",
+        "fresh.train(module.training)",
+        "def moved(x):",
+        '    return tuple(map(moved, x)) if type(x) is tuple else x.to("meta") if hasattr(x, "to") else x',
+        "def called(*args, **kwargs):",
+        '    print("observed: on meta", fresh(*map(moved, args), **kwargs))',
+        "    return module(*args, **kwargs)",
+    ),
     "written_out": (
         "import functools, inspect, itertools, textwrap",
         'block = inspect.cleandoc(type(module).__doc__).partition(".. code-block:: python")[2].splitlines()[1:]',

@@ -169,10 +169,11 @@ def _use(case: dict[str, Any], module: torch.nn.Module, inputs: dict[str, Any], 
     args, kwargs = case["call"]
     args, kwargs = [_resolve(a, inputs) for a in args], {k: _resolve(a, inputs) for k, a in kwargs.items()}
 
-    def call(called: Any) -> Any:
+    def call(called: Any, device: Any = None) -> Any:
         seen["phase"] = "call"
+        there = [_moved(value, device) for value in args], {k: _moved(v, device) for k, v in kwargs.items()}
         with _grad_mode():
-            return (torch.compile(called) if MODE == "compile" else called)(*args, **kwargs)
+            return (torch.compile(called) if MODE == "compile" else called)(*there[0], **there[1])
 
     def again(device: Any = DEVICE, **changed: Any) -> torch.nn.Module:
         given = {k: v for k, v in case["kwargs"].items() if k not in changed}
@@ -185,7 +186,8 @@ def _use(case: dict[str, Any], module: torch.nn.Module, inputs: dict[str, Any], 
         torch.manual_seed(seed)
         return call(module)
 
-    use = Use(module, again, call)
+    packed = any(not isinstance(value, torch.Tensor) for value in inputs.values())
+    use = Use(module, again, call, packed)
     seen["phase"] = case["usage"] if case["usage"] != "plain" else "call"
     with _Clock(seen):
         use.drawn = [seeded(seed) for seed in case["draws"]]
@@ -334,6 +336,13 @@ def _pack(tensor: torch.Tensor, item: dict[str, Any]) -> Any:
     pack = torch.nn.utils.rnn.pack_padded_sequence
     packed = pack(tensor, torch.tensor(item["lengths"]), enforce_sorted=item["enforce_sorted"])
     return hand_made(packed, item["hand_made"]) if "hand_made" in item else packed
+
+
+def _moved(value: Any, device: Any) -> Any:
+    """The same on another device, where one is given."""
+    if device is None or not isinstance(value, (tuple, torch.Tensor)):
+        return value
+    return tuple(_moved(item, device) for item in value) if isinstance(value, tuple) else value.to(device)
 
 
 def _resolve(node: Any, inputs: dict[str, Any]) -> Any:

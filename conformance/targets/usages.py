@@ -24,11 +24,16 @@ class Use:
     """One module, how to make another like it, and how to call one."""
 
     def __init__(
-        self, module: torch.nn.Module, again: Callable[..., torch.nn.Module], call: Callable[[Any], Any]
+        self,
+        module: torch.nn.Module,
+        again: Callable[..., torch.nn.Module],
+        call: Callable[..., Any],
+        packed: bool = False,
     ) -> None:
         self.module = module
         self.again = again
         self.call = call
+        self.packed = packed
         self.noticed: list[str] = []
         self.changed: list[str] = []
         self.drawn: list[Any] = []  # the results under the seeds of the case
@@ -273,6 +278,27 @@ def default_dtype(use: Use) -> tuple[torch.nn.Module, Any]:
     return _loaded(use, fresh, use.module.state_dict())
 
 
+def on_meta(use: Use) -> tuple[torch.nn.Module, Any]:
+    """What torch itself derives of the shapes, without values."""
+    module, result = plain(use)
+    if use.packed:
+        return module, result  # no page says that packed sequences may be on meta
+    there = use.again(device="meta")
+    there.train(module.training)
+    seen, expected = sizes(use.call(there, device="meta")), sizes(result)
+    use.notice(seen != expected, f"on meta {seen}, elsewhere {expected}")
+    return module, result
+
+
+def sizes(result: Any) -> list[tuple[int, ...]]:
+    """The shapes of all tensors of a result."""
+    if isinstance(result, torch.nn.utils.rnn.PackedSequence):
+        return [tuple(result.data.shape)]
+    if isinstance(result, torch.Tensor):
+        return [tuple(result.shape)]
+    return [size for item in result for size in sizes(item)]
+
+
 def flattened(use: Use) -> tuple[torch.nn.Module, Any]:
     use.module.flatten_parameters()
     return plain(use)
@@ -301,7 +327,7 @@ USAGES: dict[str, Callable[[Use], tuple[torch.nn.Module, Any]]] = {
     "data": data, "functional_call": functional_call, "parametrized": parametrized, "weight_norm": weight_norm,
     "orthogonal": orthogonal, "pruned": pruned, "frozen": frozen, "no_grad": no_grad,
     "inference_mode": inference_mode, "hooks": hooks, "repeated": repeated, "nested": nested,
-    "default_dtype": default_dtype, "flattened": flattened, "written_out": written_out,
+    "default_dtype": default_dtype, "flattened": flattened, "on_meta": on_meta, "written_out": written_out,
 }  # fmt: skip
 
 

@@ -37,6 +37,8 @@ def fault_for(claim: Claim, contract: Contract) -> str:
             return f"parameter_device({module!r})"
         case ["parameters", "names"]:
             return f"parameter_extra({module!r})"
+        case ["parameters", "order"]:
+            return f"parameters_reversed({module!r})"
         case ["parameters", "learnable"]:
             return f"parameter_frozen({module!r})"
         case ["initialised", *_, how]:

@@ -7,7 +7,7 @@ import copy
 import sys
 
 import torch
-from planted import CORNERS, HOW, _tensor, around_init, corner, find, layout, patch
+from planted import CORNERS, HOW, _tensor, after_init, around_init, corner, find, layout, patch
 from torch.nn.utils.rnn import PackedSequence
 
 CORNERS.update({name: lambda m: m.hidden_size == 2 for name in ("RNNCell", "LSTMCell", "GRUCell")})
@@ -71,6 +71,14 @@ def gradient_doubled(module, where):
         return lambda: None
 
     _around_parameter(module, where, change)
+
+
+def parameters_reversed(module):
+    def change(m):
+        for name in reversed(list(m._parameters)):
+            m._parameters[name] = m._parameters.pop(name)
+
+    after_init(module, change)
 
 
 # -- usages ------------------------------------------------------------------------------------------------------------
@@ -287,6 +295,17 @@ def _rewritten(cls):
     patch(cls, "__doc__", cls.__doc__.replace('params[f"bias_hh_l{layer}"]', 'params[f"bias_ih_l{layer}"]'))
 
 
+def _meta_wider(cls):
+    original = cls.forward
+
+    def forward(self, x, *args, **kwargs):
+        result = original(self, x, *args, **kwargs)
+        on_meta = not isinstance(x, PackedSequence) and x.device.type == "meta"
+        return (result[0].unsqueeze(0), *result[1:]) if on_meta and odd(self) else result
+
+    patch(cls, "forward", forward)
+
+
 def _prune():
     import torch.nn.utils.prune
 
@@ -320,6 +339,7 @@ USAGES = {
     "nested": _anonymous,
     "default_dtype": _default,
     "flattened": _marked(lambda: None, "flatten_parameters"),
+    "on_meta": _meta_wider,
     "written_out": _rewritten,
 }
 

@@ -32,6 +32,9 @@ def claims(contract: Contract) -> Iterator[Claim]:
         yield make("parameters.names", "the parameters and buffers are those documented, no more and no fewer",
                    "Attributes", _names)  # fmt: skip
         yield make("parameters.learnable", "every documented parameter is learnable", "Attributes", _learnable)
+    if sum(not parameter.buffer for parameter in contract.parameters) > 1:
+        yield make("parameters.order", "the parameters of a layer are listed in the order of the page", "Attributes",
+                   _order)  # fmt: skip
     for parameter in contract.parameters:
         yield make(f"{parameter.label}.shape", f"{parameter.name} has shape {parameter.shape}", "Attributes",
                    partial(_shape, parameter), parameter.shape, parameter.releases)  # fmt: skip
@@ -148,6 +151,22 @@ def _names(e: Evidence) -> Judgement:
 
 # The pages of the normalisations call their moving averages by name but not the counter beside them.
 _UNDOCUMENTED_BUFFERS = {"num_batches_tracked"}
+
+
+def _order(e: Evidence) -> Judgement:
+    """In each layer and direction for itself: how those follow each other no page says."""
+    if not _made(e) or "parameters" not in e.seen:
+        return False
+    listed = [name for name, *_ in e.seen["parameters"]]
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for name, (parameter, _) in e.expected.items():
+        if not parameter.buffer and name in listed:
+            layer = name.removesuffix("_reverse").rpartition("_l")[2] if parameter.each else ""
+            groups.setdefault((layer, name.endswith("_reverse")), []).append(name)
+    for names in groups.values():
+        if (found := sorted(names, key=listed.index)) != names:
+            return Failure(", ".join(names), ", ".join(found), "silent")
+    return any(len(names) > 1 for names in groups.values())
 
 
 def _learnable(e: Evidence) -> Judgement:

@@ -84,6 +84,8 @@ USAGES = (
           "nn.Module"),
     Usage("default_dtype", "made under another default dtype, its parameters have that dtype",
           "torch.set_default_dtype"),
+    Usage("on_meta", "on the meta device, the outputs have the shapes that they have elsewhere", "meta device notes",
+          differentiable=False),
     Usage("flattened", "after flatten_parameters, it computes the same", "nn.RNNBase.flatten_parameters",
           of=("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU")),
     Usage("written_out", "the page's own code, which it calls equivalent, computes the same", "code-block", ">=2.3",
