@@ -13,7 +13,7 @@ from conformance.oracle.contract import REQUIRED, Contract
 from conformance.oracle.expression import expression
 from conformance.oracle.reference import values_of
 
-TOO_MANY = 24  # positional arguments of a call: no module takes so many
+TOO_MANY = 24  # positional arguments: no module takes so many
 
 
 def to_wire(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]]:
@@ -118,7 +118,8 @@ def _signed_wrong(
     if kind == "keyword":
         return [], {**kwargs, "no_such_argument": 1}
     if kind == "positional":
-        return [explicit[a.name] for a in contract.arguments if a.by_position is not None] + [1], {}
+        known = [explicit[a.name] for a in contract.arguments if a.by_position is not None]
+        return known + [1] * TOO_MANY, {}  # behind those of the page there may be others that it does not show
     required = [a.name for a in contract.arguments if a.default is REQUIRED]
     if kind == "twice":
         return [explicit[required[0]]], kwargs

@@ -1,8 +1,8 @@
 """The zoo: values that a user passes by mistake, by the domain that a page states for an argument.
 
 Each has what it would have to mean: an *excluded* value is none of the domain, so that accepting it is silence; one
-that is *alike* equals a documented value (``True`` is 1, 1 is ``True``), or is one of which the page says nothing (zero
-features), so that it may be refused, or be accepted and then be right.
+that is *alike* can only mean a documented value (``True`` is 1, 1 is ``True``, ``(2,)`` is 2), or is one of which the
+page says nothing (zero features), so that it may be refused, or be accepted and then be right.
 
 A value that JSON has not is a table ``{"as": …}``, which the target makes.
 """
@@ -39,10 +39,10 @@ def tensor(value: Any) -> Mapping[str, Any]:
     return {"as": "tensor", "value": value}
 
 
-_NO_NUMBER = (Exhibit("2", 2), Exhibit(None, 2), Exhibit((2,), 2), Exhibit(LIST, 2), Exhibit(COMPLEX, 2))
+_NO_NUMBER = (Exhibit("2", 2), Exhibit(None, 2), Exhibit(COMPLEX, 2))
 _NO_WHOLE = (Exhibit(-1, 1), Exhibit(-3, 3), Exhibit(1.5, 1), Exhibit(NAN, 1), Exhibit(INFINITE, 1), *_NO_NUMBER)
 _WHOLE = (Exhibit(True, 1), Exhibit(2.0, 2), Exhibit(numpy("int64", 2), 2), Exhibit(numpy("uint8", 2), 2),
-          Exhibit(numpy("float32", 2.0), 2), Exhibit(tensor(2), 2))  # fmt: skip
+          Exhibit(numpy("float32", 2.0), 2), Exhibit(tensor(2), 2), Exhibit((2,), 2), Exhibit(LIST, 2))  # fmt: skip
 _UNTRUE = (0, 0.0, None, "", (), numpy("bool_", False), tensor(False))
 _TRUE = (1, 1.0, 2, -1, 0.5, "False", (0,), NAN, numpy("bool_", True), tensor(True))
 
@@ -53,7 +53,7 @@ EXCLUDED: Mapping[str, tuple[Exhibit, ...]] = {
     PROBABILITY: (
         *(Exhibit(value, 1.0) for value in (1.5, 2, INFINITE)),
         *(Exhibit(value, 0.0) for value in (-0.5, -1, NAN)),
-        *(Exhibit(value, 0.5) for value in ("0.5", None, (0.5,), {"as": "list", "value": (0.5,)}, COMPLEX)),
+        *(Exhibit(value, 0.5) for value in ("0.5", None, COMPLEX)),
     ),
     CHOICE: tuple(Exhibit(value, None) for value in ("", "no_such_choice", None, 0, 1, True, 1.5, ("tanh",))),
     "device": tuple(Exhibit(value, None) for value in ("no_such_device", "cpu:no", -1, 1.5)),
@@ -66,7 +66,7 @@ ALIKE: Mapping[str, tuple[Exhibit, ...]] = {
     PROBABILITY: (
         *(Exhibit(value, 1.0) for value in (1, True, numpy("float32", 1.0))),
         *(Exhibit(value, 0.0) for value in (0, False, -0.0, numpy("int64", 0), tensor(0.0))),
-        *(Exhibit(value, 0.5) for value in (numpy("float32", 0.5), numpy("float64", 0.5), tensor(0.5))),
+        *(Exhibit(value, 0.5) for value in (numpy("float32", 0.5), numpy("float64", 0.5), tensor(0.5), (0.5,))),
     ),
     # Python takes any value for true or false; a page that says "if True" does not say otherwise.
     FLAG: (*(Exhibit(value, False) for value in _UNTRUE), *(Exhibit(value, True) for value in _TRUE)),

@@ -11,8 +11,9 @@ from conformance.oracle.claims import Claim
 from conformance.oracle.contract import REQUIRED, Argument, Contract
 from conformance.targets import Target
 from tests.planted.function_faults import function_fault
+from tests.planted.misuse_faults import misuse_fault
 
-_FILES = ("library.py", "function_library.py", "drawn.py", "value_library.py")
+_FILES = ("library.py", "function_library.py", "drawn.py", "value_library.py", "misuse_library.py")
 LIBRARIES = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in _FILES]
 ONCE = f"import sys\nif 'planted' not in sys.modules:\n    [exec(text, {{}}) for text in {LIBRARIES!r}]"
 
@@ -23,6 +24,8 @@ def fault_for(claim: Claim, contract: Contract) -> str:
         return function_fault(claim, contract)
     module, name = contract.module, claim.id.removeprefix(f"{contract.prefix}.").removesuffix(f".{claim.scenario}")
     where = claim.scenario
+    if where == "misused" or name == "memory_safety":
+        return misuse_fault(name, contract, where)
     match name.split("."):
         case ["constructor", "accepts"]:
             return f"constructor_refuses({module!r})"

@@ -48,7 +48,7 @@ def scenarios_of(contract: Contract) -> tuple[str, ...]:
         drops = (dropout.SCENARIO,) if contract.dropped else ()
         refuses = (refusal.SCENARIO,) if contract.refuses else ()
         before = ("constructor",) if not contract.function else ("arguments",) if function.written(contract) else ()
-        wrong = () if contract.function else (misuse.SCENARIO,)
+        wrong = (misuse.SCENARIO,) if misuse.judged(contract) else ()
         _SCENARIOS[key] = ("documentation", *before, *contract.layout_names, *uses, *fresh, *drops, *refuses, *wrong)
     return _SCENARIOS[key]
 

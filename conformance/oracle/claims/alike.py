@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +27,10 @@ def right(e: Evidence) -> Judgement:
     wrong = _parameters(e)
     if wrong or e.case.layout == "constructor":
         return wrong or True
-    if e.case.misuse.kind == "device" and e.device == "cpu":
-        return _without_values(e)
     if e.outputs is None:
         return Failure(f"({e.contract.returns})", nesting(e.seen["result"]), "silent")
+    if e.case.misuse.kind == "device" and e.device == "cpu":
+        return _without_values(e.outputs)
     return next((wrong for port in e.contract.outputs if (wrong := _output(port, e))), True)
 
 
@@ -58,9 +60,9 @@ def _listed(shapes: dict[str, tuple[tuple[int, ...], str]], names: list[str]) ->
     return ", ".join(f"{name} {' '.join(map(str, shapes[name]))}" if name in shapes else f"no {name}" for name in names)
 
 
-def _without_values(e: Evidence) -> Judgement:
+def _without_values(outputs: Mapping[str, Any]) -> Judgement:
     """What was computed with a tensor of the meta device has no values either."""
-    there = [name for name, found in (e.outputs or {}).items() if found and found.get("device") != "meta"]
+    there = [name for name, found in outputs.items() if found and found.get("device") != "meta"]
     return not there or Failure("an error, as meta tensors have no values", f"values of {', '.join(there)}", "silent")
 
 
@@ -85,7 +87,7 @@ def _output(port: Port, e: Evidence) -> Failure | None:
 
 def _real(dtype: str, e: Evidence) -> bool:
     """Whether no number is complex; of those no page speaks."""
-    return e.contract.equations is not None and not any("complex" in d for d in (dtype, *_dtypes(e)))
+    return not any("complex" in d for d in (dtype, *_dtypes(e)))
 
 
 def _dtypes(e: Evidence) -> list[str]:

@@ -32,17 +32,20 @@ ALL = "inputs"
 Subject = tuple[str, str]
 
 
+def judged(contract: Contract) -> bool:
+    """Whether misuse is judged at all: only equations tell whether what was accepted is right."""
+    return contract.equations is not None and not contract.function
+
+
 def subjects(contract: Contract) -> tuple[Subject, ...]:
     """All that can be misused, as what it is of and its kind."""
     found = [(of, kind) for of in ("constructor", "call") for kind in SIGNATURE]
     found = [s for s in found if s != ("call", "twice") and (s[1] not in ("twice", "missing") or _needed(contract, s))]
     for argument in contract.arguments:
         found += [(argument.name, kind) for kind in ("excluded", "constraint", "alike") if _offers(argument, kind)]
-    found += [(port.name, "type") for port in contract.inputs]
-    if contract.equations:
-        floating = [port.name for port in contract.inputs if port.dtype == "floating"]
-        found += [(name, "dtype") for name in (*floating, *([ALL] if len(floating) > 1 else []))]
-        found += [(port.name, "device") for port in contract.inputs]
+    floating = [port.name for port in contract.inputs if port.dtype == "floating"]
+    found += [(name, "dtype") for name in (*floating, *([ALL] if len(floating) > 1 else []))]
+    found += [(port.name, kind) for port in contract.inputs for kind in ("type", "device")]
     found += [(group, "nesting") for group in _nested(contract)]
     packed = {layout.packed for layout in contract.layouts if layout.packed}
     return (*found, *((name, kind) for name in sorted(packed) for kind in HAND_MADE))
@@ -80,7 +83,7 @@ def layouts_of(contract: Contract, of: str, kind: str) -> list[Layout]:
 
 def claims(contract: Contract) -> Iterator[Claim]:
     """One claim for each way to misuse each thing, and for the life of the process."""
-    if contract.function:
+    if not judged(contract):
         return
     make = partial(_claim, contract)
     for scenario in ("refused", SCENARIO) if contract.refuses else (SCENARIO,):
@@ -115,7 +118,7 @@ def _of_argument(make: Callable[..., Claim], argument: Argument) -> Iterator[Cla
         yield make(f"{name}.refuses", said, source, partial(_of, (name,), ("excluded", "constraint"), _excluded),
                    releases=argument.releases)  # fmt: skip
     if _offers(argument, "alike"):
-        said = f"a value of {name} that equals a documented one is refused, or means the same"
+        said = f"a value of {name} that can only mean a documented one is refused, or means that"
         yield make(f"{name}.alike", said, source, partial(_of, (name,), ("alike",), _right_or_refused),
                    releases=argument.releases)  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.oracle.contract import CHOICE, PROBABILITY, Argument, Contract, Example, Layout, Port, Size, TensorOf
+from conformance.oracle.contract import PROBABILITY, Argument, Contract, Example, Layout, Port, Size, TensorOf
 
 _INPUT = {"unbatched": "(C)", "batched": "(N, C)", "k_dimensional": "(N, C, *d)"}
 _LOSSES = {"unbatched": "()", "batched": "(N)", "k_dimensional": "(N, *d)"}
@@ -15,7 +15,7 @@ CrossEntropyLoss = Contract(
         Argument("size_average", (None, True, False), default=None),
         Argument("ignore_index", (-100, 0), default=-100),
         Argument("reduce", (None, True, False), default=None),
-        Argument("reduction", ("mean", "sum", "none"), default="mean", domain=CHOICE),
+        Argument("reduction", ("mean", "sum", "none"), default="mean"),
         Argument("label_smoothing", (0.0, 0.1, 1.0), default=0.0, domain=PROBABILITY),
     ),
     layouts=(
