@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.results import Discrepancy, Run, RunFileError, Stream, Tally, TargetRecord, read, write_whole
-from conformance.verdict import CONFORMS, EXIT, FAILS, INCONCLUSIVE, KNOWN, NOTHING, verdict
+from conformance.verdict import CONFORMS, ERROR, EXIT, FAILS, INCONCLUSIVE, KNOWN, NOTHING, verdict
 from tests.report.strategies import runs
 
 bears = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -212,7 +212,7 @@ def test_a_run_amounts_to_this_word(made: Run, word: str):
 
 
 def test_the_exit_codes_are_those_that_the_help_states():
-    assert EXIT == {CONFORMS: 0, KNOWN: 0, FAILS: 1, INCONCLUSIVE: 4, NOTHING: 5}
+    assert EXIT == {CONFORMS: 0, KNOWN: 0, FAILS: 1, ERROR: 3, INCONCLUSIVE: 4, NOTHING: 5}
 
 
 def test_a_run_that_was_cut_short_is_never_a_pass_but_may_be_a_failure():
