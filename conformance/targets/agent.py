@@ -1,4 +1,5 @@
-"""The agent: runs in a target's interpreter and executes cases there. With its usages the only file to import torch.
+"""The agent: runs in a target's interpreter and executes cases there. What is shipped to it, and nothing else here,
+imports torch.
 
 Its source is shipped by execnet, so it needs torch and the standard library, nothing of this package and no NumPy, and
 it keeps to what Python 3.8 knows, the oldest that torch 2.0 runs on.
@@ -9,7 +10,6 @@ tensors beside it. It knows no contract and judges nothing: it says what happene
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import inspect
 import json
@@ -21,11 +21,22 @@ import torch
 
 if TYPE_CHECKING:  # in the target, the sources of these have run before this one
     from conformance.targets.functions import run_function
-    from conformance.targets.misuses import hand_made, made, passed
+    from conformance.targets.misuses import made, passed
+    from conformance.targets.tensors import (
+        DTYPES,
+        _described,
+        _flat,
+        _moved,
+        _observed,
+        _pack,
+        _packed,
+        _plain,
+        _snapshot,
+        _tensor,
+        _unchanged,
+    )
     from conformance.targets.usages import USAGES, Use, effective
 
-_NAMES = ("float16", "float32", "float64", "bfloat16", "int32", "int64", "bool", "complex64")
-DTYPES = {name: getattr(torch, name) for name in _NAMES}
 DEVICE = "cpu"
 MODE = "eager"
 
@@ -139,19 +150,13 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
         for tensor in tensors.values():
             tensor.requires_grad_(tensor.is_floating_point())
     inputs = {item["name"]: _pack(tensors[item["name"]], item) for item in case["inputs"]}
-    before = {name: tensor.detach().clone() for name, tensor in tensors.items()}
     packs = {name: value for name, value in inputs.items() if not isinstance(value, torch.Tensor)}
     seen["packs"] = {name: _packed(value) for name, value in packs.items()}
-    packed_before = {name: value.data.detach().clone() for name, value in packs.items()}
+    watched = [(name, value, _snapshot(value)) for name, value in (*tensors.items(), *packs.items())]
     use, module, result = _use(case, module, inputs, seen)
     seen["result"] = _observed(result, out)
     seen["draws"] = [_observed(drawn, out) for drawn in use.drawn]
-    seen["modified"] = [name for name, tensor in tensors.items() if not _same_bits(tensor, before[name])]
-    seen["modified"] += [
-        name
-        for name, value in packs.items()
-        if _packed(value) != seen["packs"][name] or not _same_bits(value.data, packed_before[name])
-    ]
+    seen["modified"] = [name for name, value, before in watched if not _unchanged(value, before)]
     if differentiated:
         seen["phase"] = "backward"
         _backward(result, blobs[1 + len(tensors) :], case["dtype"], seen)
@@ -219,15 +224,6 @@ def _backward(result: Any, cotangents: list[bytes], dtype: str, seen: dict[str, 
         torch.autograd.backward([o for o, _ in pairs], [c for _, c in pairs])
 
 
-def _flat(result: Any) -> list[torch.Tensor]:
-    """The tensors of a result in the order of its nesting."""
-    if isinstance(result, torch.nn.utils.rnn.PackedSequence):
-        return [result.data]
-    if isinstance(result, torch.Tensor):
-        return [result]
-    return [tensor for item in result for tensor in _flat(item)] if isinstance(result, (tuple, list)) else []
-
-
 def _gradient(tensor: torch.Tensor, out: list[bytes]) -> dict[str, Any]:
     return {"type": "NoneType"} if tensor.grad is None else _observed(tensor.grad, out)
 
@@ -284,15 +280,6 @@ def _config(module: torch.nn.Module) -> dict[str, Any]:
     return {"repr": repr(module), "attributes": public, "parameters": tensors}
 
 
-def _described(name: str, tensor: torch.Tensor) -> list[Any]:
-    learnable = isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad
-    return [name, tuple(tensor.shape), _dtype(tensor), str(tensor.device), learnable]
-
-
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype)[len("torch.") :]
-
-
 def _fill(module: torch.nn.Module, data: bytes, case: dict[str, Any]) -> None:
     """Writes the case's weights into the parameters that it names."""
     if not data or torch.device(DEVICE).type == "meta":
@@ -306,45 +293,6 @@ def _fill(module: torch.nn.Module, data: bytes, case: dict[str, Any]) -> None:
             position += count
 
 
-def _tensor(item: dict[str, Any], data: bytes) -> torch.Tensor:
-    """The tensor of an input: its bits from the case, its memory as the case says."""
-    return _arranged(_plain(data, item["dtype"]).view(item["shape"]), item["memory"])
-
-
-def _arranged(plain: torch.Tensor, memory: str) -> torch.Tensor:
-    shape = plain.shape
-    if memory == "transposed" and plain.dim() > 1:
-        return plain.transpose(0, -1).contiguous().transpose(0, -1)
-    if memory == "expanded" and plain.dim() and shape[0] > 1:
-        return plain[:1].clone().expand(shape)
-    if memory == "sliced" and plain.dim():
-        wide = plain.new_zeros((*shape[:-1], shape[-1] * 2 + 1))
-        wide[..., 1::2] = plain
-        return wide[..., 1::2]
-    return plain
-
-
-def _plain(data: bytes, dtype: str) -> torch.Tensor:
-    """The numbers of a blob, on the device, in one dimension."""
-    flat = torch.frombuffer(bytearray(data), dtype=DTYPES[dtype]) if data else torch.empty(0, dtype=DTYPES[dtype])
-    return flat.to(DEVICE)
-
-
-def _pack(tensor: torch.Tensor, item: dict[str, Any]) -> Any:
-    if item["lengths"] is None:
-        return tensor
-    pack = torch.nn.utils.rnn.pack_padded_sequence
-    packed = pack(tensor, torch.tensor(item["lengths"]), enforce_sorted=item["enforce_sorted"])
-    return hand_made(packed, item["hand_made"]) if "hand_made" in item else packed
-
-
-def _moved(value: Any, device: Any) -> Any:
-    """The same on another device, where one is given."""
-    if device is None or not isinstance(value, (tuple, torch.Tensor)):
-        return value
-    return tuple(_moved(item, device) for item in value) if isinstance(value, tuple) else value.to(device)
-
-
 def _resolve(node: Any, inputs: dict[str, Any]) -> Any:
     """The call's own nesting: ``{"input": name}``, a list for a tuple, anything else a value."""
     if isinstance(node, list):
@@ -352,53 +300,6 @@ def _resolve(node: Any, inputs: dict[str, Any]) -> Any:
     if isinstance(node, dict) and "as" in node:
         return passed(node, inputs, DEVICE)
     return inputs[node["input"]] if isinstance(node, dict) else node
-
-
-def _observed(value: Any, out: list[bytes]) -> dict[str, Any]:
-    """What a value is, as data; the bytes of a tensor go to ``out``, ``blob`` is their place there."""
-    if isinstance(value, torch.nn.utils.rnn.PackedSequence):
-        return {"type": "packed", **_packed(value), "blob": _keep(value.data, out)}
-    if isinstance(value, torch.Tensor):
-        described = {"shape": tuple(value.shape), "dtype": _dtype(value), "device": str(value.device)}
-        return {"type": "tensor", **described, "blob": _keep(value, out)}
-    if isinstance(value, (tuple, list)):
-        return {"type": type(value).__name__, "items": [_observed(item, out) for item in value]}
-    if isinstance(value, bool):
-        return {"type": "bool", "value": value}
-    return {"type": type(value).__name__}
-
-
-def _keep(tensor: torch.Tensor, out: list[bytes]) -> Any:
-    if tensor.device.type == "meta" or _dtype(tensor) not in DTYPES:
-        return None
-    out.append(_bytes(tensor))
-    return len(out) - 1
-
-
-def _packed(value: Any) -> dict[str, Any]:
-    """A packed sequence: its data described, its index tensors in full."""
-    data = value.data
-    described: dict[str, Any] = {"shape": tuple(data.shape), "dtype": _dtype(data), "device": str(data.device)}
-    described["kinds"] = {}
-    for name in ("batch_sizes", "sorted_indices", "unsorted_indices"):
-        indices = getattr(value, name)
-        described["kinds"][name] = None if indices is None else [_dtype(indices), str(indices.device)]
-        readable = indices is not None and indices.device.type != "meta"
-        described[name] = indices.tolist() if readable else None
-    return described
-
-
-def _same_bits(left: torch.Tensor, right: torch.Tensor) -> bool:
-    if left.device.type == "meta":
-        return True
-    if torch.equal(left, right):
-        return True
-    return _bytes(left) == _bytes(right)  # NaN differs from itself, its bits do not
-
-
-def _bytes(tensor: torch.Tensor) -> bytes:
-    plain = tensor.detach().cpu().contiguous()
-    return ctypes.string_at(plain.data_ptr(), plain.numel() * plain.element_size())
 
 
 def _attempt(read: Any) -> Any:

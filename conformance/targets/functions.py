@@ -11,22 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:  # in the target, all of this is in one namespace
-    from conformance.targets.agent import (
-        DTYPES,
-        MODE,
-        _arranged,
-        _backward,
-        _Clock,
-        _find,
-        _grad_mode,
-        _gradient,
-        _observed,
-        _pack,
-        _packed,
-        _plain,
-        _same_bits,
-        _value,
-    )
+    from conformance.targets.agent import MODE, _backward, _Clock, _find, _grad_mode, _gradient, _value
+    from conformance.targets.tensors import DTYPES, _arranged, _observed, _pack, _packed, _plain, _snapshot, _unchanged
 
 
 def run_function(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: list[bytes]) -> None:
@@ -46,7 +32,7 @@ def run_function(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any],
         seen["twin"] = _observed(twin, out)
     seen["result"] = _observed(result, out)
     seen["identical"] = [name for name, value in inputs.items() if value is result]
-    seen["modified"] = [name for name, value in inputs.items() if not _unchanged(_snapshot(value), before[name])]
+    seen["modified"] = [name for name, value in inputs.items() if not _unchanged(value, before[name])]
     if differentiated:
         seen["phase"] = "backward"
         _backward(result, _in_parts(result, blobs[1 + len(tensors) :], case["dtype"]), case["dtype"], seen)
@@ -131,21 +117,3 @@ def _in_parts(result: Any, cotangents: list[bytes], dtype: str) -> list[bytes]:
         parts.append(cotangents[0][start:end])
         start = end
     return parts
-
-
-def _snapshot(value: Any) -> Any:
-    """What must be the same after a call: the tensors of an input and, of a packed one, its indices."""
-    if isinstance(value, torch.nn.utils.rnn.PackedSequence):
-        return [value.data.detach().clone(), _packed(value)]
-    if isinstance(value, torch.Tensor):
-        return [value.detach().clone()]
-    return [v.detach().clone() if isinstance(v, torch.Tensor) else v for v in value] if type(value) is list else [value]
-
-
-def _unchanged(now: list[Any], before: list[Any]) -> bool:
-    def same(one: Any, two: Any) -> bool:
-        if isinstance(one, torch.Tensor):
-            return one.shape == two.shape and _same_bits(one, two)
-        return bool(one == two)
-
-    return len(now) == len(before) and all(map(same, now, before))

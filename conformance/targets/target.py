@@ -17,7 +17,8 @@ from conformance.targets.spec import TargetSpec
 
 START_LIMIT = 180.0
 # Read, never imported: importing them would import torch.
-SHIPPED = [Path(__file__).with_name(name) for name in ("usages.py", "functions.py", "misuses.py", "agent.py")]
+_NAMES = ("tensors.py", "usages.py", "functions.py", "misuses.py", "agent.py")
+SHIPPED = [Path(__file__).with_name(name) for name in _NAMES]
 
 
 Wired = tuple[dict[str, Any], list[bytes]]  # a case for the agent, and the bytes of its tensors

@@ -15,9 +15,12 @@ import itertools
 import pickle
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:  # in the target, all of this is in one namespace
+    from conformance.targets.tensors import _flat
 
 
 class Use:
@@ -285,18 +288,9 @@ def on_meta(use: Use) -> tuple[torch.nn.Module, Any]:
         return module, result  # no page says that packed sequences may be on meta
     there = use.again(device="meta")
     there.train(module.training)
-    seen, expected = sizes(use.call(there, device="meta")), sizes(result)
+    seen, expected = ([tuple(t.shape) for t in _flat(r)] for r in (use.call(there, device="meta"), result))
     use.notice(seen != expected, f"on meta {seen}, elsewhere {expected}")
     return module, result
-
-
-def sizes(result: Any) -> list[tuple[int, ...]]:
-    """The shapes of all tensors of a result."""
-    if isinstance(result, torch.nn.utils.rnn.PackedSequence):
-        return [tuple(result.data.shape)]
-    if isinstance(result, torch.Tensor):
-        return [tuple(result.shape)]
-    return [size for item in result for size in sizes(item)]
 
 
 def flattened(use: Use) -> tuple[torch.nn.Module, Any]:
