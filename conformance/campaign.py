@@ -74,7 +74,6 @@ class Campaign:
     ) -> None:
         self.contract = contract if not plan.dtypes or scenario == "constructor" else _narrowed(contract, plan.dtypes)
         self.scenario = scenario
-        self.claims = claims
         self.targets = list(targets)
         self.plan = plan
         self.journal = journal
@@ -85,6 +84,8 @@ class Campaign:
             for claim in claims
             for target in targets
         })  # fmt: skip
+        # The claims that the documentation of each target's release makes.
+        self._spoken = {t.spec.name: [c for c in claims if in_range(c.releases, t.release)] for t in targets}
         self._found: dict[Key, Discrepancy] = {}
         self._counting = True
         self._tried: set[int] = set()  # hashes only: a hundred thousand texts would take the memory of a small machine
@@ -116,7 +117,7 @@ class Campaign:
                 continue
             contract = self.contract.at(target.release)
             page = Page(contract, told["doc"], told["forward"], told["signature"], target.release)
-            for claim in self._spoken_of(target):
+            for claim in self._spoken[target.spec.name]:
                 self._count(claim.id, target, claim.check(page), None, {}, {"page": self.contract.module})
 
     def _frozen(self) -> None:
@@ -188,14 +189,10 @@ class Campaign:
         for target, seen in observed:
             found = evidence(self.contract, case, seen, target.release, target.spec.device)
             facts = {**found.env, **case.facts()}
-            for claim, judgement in judge(self._spoken_of(target), found).items():
+            for claim, judgement in judge(self._spoken[target.spec.name], found).items():
                 if self._count(claim, target, judgement, case, facts, seen):
                     broken[claim, target.spec.name] = (judgement, seen)  # type: ignore[assignment]
         return broken
-
-    def _spoken_of(self, target: Target) -> list[Claim]:
-        """The claims that the documentation of this target's release makes."""
-        return [c for c in self.claims if self.outcome.tallies[c.id, target.spec.name].documented]
 
     def _observe(self, cases: list[Case], targets: list[Target]) -> list[tuple[Target, dict[int, Mapping[str, Any]]]]:
         """What happened on each target, by the position of the case. All targets work at the same time."""
@@ -227,7 +224,7 @@ class Campaign:
         shown = {d.ledger for d in deaths if d.target == target.spec.name}
         for entry in self.plan.ledger.entries if shown else ():
             if entry.id in shown:
-                facts = {**self.contract.environment(case.arguments, case.sizes, case.layout), **case.facts()}
+                facts = {**self.contract.symbols(case), **case.facts()}
                 if entry.selects(facts, target.release, target.spec.device):
                     return True
         return False

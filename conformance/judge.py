@@ -13,7 +13,7 @@ from conformance.oracle.contract import Contract, in_range
 def evidence(contract: Contract, case: Case, seen: Mapping[str, Any], release: str, device: str) -> Evidence:
     """What a claim is judged on: the contract as this release documents it, and every symbol's value."""
     documented = contract.at(release)
-    env = documented.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+    env = documented.symbols(case)
     return Evidence(documented, case, seen, env, device)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from conformance.cases import Case, Misuse
 from conformance.oracle.claims.misuse import HAND_MADE
 from conformance.oracle.contract import REQUIRED, Contract
-from conformance.oracle.expression import expression
+from conformance.oracle.expression import call_of, expression
 from conformance.oracle.reference import values_of
 
 TOO_MANY = 24  # positional arguments: no module takes so many
@@ -67,15 +66,10 @@ def _explicit(contract: Contract, case: Case) -> dict[str, Any]:
     return {name: _argument(name, value, case) for name, value in full.items()}
 
 
-@cache
-def _parsed(call: str) -> ast.Call:
-    return ast.parse(f"f({call})", mode="eval").body  # type: ignore[return-value]
-
-
 def _call(call: str, case: Case) -> list[Any]:
     """Positional arguments and keywords of the call; what is not given is left out at the end, None in between."""
     given = {item.name for item in case.inputs}
-    tree = _parsed(call)
+    tree = call_of(call)
     args = [_node(node, given) for node in tree.args]
     while args and args[-1] is None:
         args.pop()
@@ -184,7 +178,7 @@ def _replaced(node: Any, old: Any, new: Any) -> Any:
 
 def _function(contract: Contract, case: Case) -> tuple[dict[str, Any], list[bytes]]:
     """What the agent needs to call a function, or a method of its first input."""
-    env = contract.environment(case.options, case.sizes, case.layout)
+    env = contract.symbols(case)
     options = {a.name: _argument(a.name, case.options[a.name], case) for a in contract.options
                if a.name in case.options}  # fmt: skip
     names = list(options)
@@ -221,5 +215,5 @@ def _inverse(contract: Contract, case: Case, env: Mapping[str, Any]) -> Any:
         value = env[tree.id]
         return {"integers": value} if isinstance(value, tuple) else value
 
-    call = _parsed(inverse.call)
+    call = call_of(inverse.call)
     return [inverse.module, [node(arg) for arg in call.args], {str(k.arg): node(k.value) for k in call.keywords}]

@@ -21,7 +21,8 @@ from conformance.oracle.numerics import Bounded, Running
 from conformance.oracle.reference import fates, values_of
 from conformance.oracle.registry import builtin, contract_of
 from conformance.strategies.boundary import boundary_cases
-from conformance.strategies.build import Impossible, build
+from conformance.strategies.build import Impossible
+from conformance.strategies.scenarios import build
 from conformance.values import exact
 from conformance.wire import to_wire
 

@@ -19,8 +19,9 @@ from conformance.oracle.numerics import ULPS, Bounded, Directional, Running
 from conformance.oracle.reference import evaluate, values_of
 from conformance.oracle.registry import contract_of
 from conformance.strategies.boundary import boundary_cases
-from conformance.strategies.build import Impossible, build
+from conformance.strategies.build import Impossible
 from conformance.strategies.random import RandomPick, cases
+from conformance.strategies.scenarios import build
 from conformance.values import directions, exact
 
 MODULES = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")

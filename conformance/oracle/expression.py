@@ -164,3 +164,11 @@ def _split(text: str) -> list[str]:
 def shape(text: str) -> Shape:
     """The shape of this text, parsed once."""
     return Shape(text)
+
+
+@cache
+def call_of(text: str) -> ast.Call:
+    """The arguments of a call as a contract writes them: ``input, (h_0, c_0)``."""
+    tree = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(tree, ast.Call)
+    return tree

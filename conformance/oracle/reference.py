@@ -35,7 +35,7 @@ def values_of(contract: Contract, case: Case) -> Values:
 
 
 def _values_of(contract: Contract, case: Case) -> Values:
-    env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+    env = contract.symbols(case)
     parameters = {name: s for name, (entry, s) in contract.expected_parameters(env).items() if not entry.buffer}
     ports = [port for port in contract.outputs if case.layout in port.by_layout and expression(port.when)(env)]
     floating = [port for port in ports if port.kind(case.layout) == "floating"]

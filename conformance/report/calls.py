@@ -14,8 +14,8 @@ import numpy as np
 
 from conformance.cases import Case, Input
 from conformance.oracle.contract import Contract, Port
-from conformance.oracle.expression import expression
-from conformance.report.source import ScriptError, literal
+from conformance.oracle.expression import call_of, expression
+from conformance.report.source import ScriptError, arranged, literal
 
 _SHOWN = 24  # elements that are printed
 
@@ -27,7 +27,7 @@ def packs(contract: Contract, case: Case) -> bool:
 
 def calling(contract: Contract, case: Case, device: str, mode: str, modified: Sequence[str]) -> Iterator[str]:
     """The inputs, the call, and what came out of it under the documented names."""
-    env = contract.environment(case.options, case.sizes, case.layout)
+    env = contract.symbols(case)
     packed = contract.layout(case.layout).packed
     for item in case.inputs:
         yield f"{item.name} = {_input(item, device)}"
@@ -66,7 +66,7 @@ def _beside(contract: Contract, case: Case, env: Any) -> Iterator[str]:
 def _undoing(call: str, contract: Contract, env: Any) -> str:
     """The call of the inverse, symbols and options by their values."""
     outputs = {port.name for port in contract.outputs}
-    tree: Any = ast.parse(f"f({call})", mode="eval").body
+    tree = call_of(call)
 
     def text(node: Any) -> str:
         if isinstance(node, ast.Constant):
@@ -139,7 +139,6 @@ def _input(item: Input, device: str) -> str:
 
 def _elements(item: Input, on: str) -> str:
     """1, 2, 3, … in the memory that the case says; of a bool every second is true."""
-    shape, rank = tuple(map(int, item.shape)), len(item.shape)
 
     def made(sizes: tuple[int, ...]) -> str:
         count, view = math.prod(sizes), f".view({', '.join(map(str, sizes)) or '()'})"
@@ -147,13 +146,7 @@ def _elements(item: Input, on: str) -> str:
             return f"(torch.arange(1, {count + 1}{on}) % 2 == 0){view}"
         return f"torch.arange(1, {count + 1}, dtype=torch.{item.dtype}{on}){view}"
 
-    if item.memory == "transposed" and rank > 1:
-        return f"{made((shape[-1], *shape[1:-1], shape[0]))}.transpose(0, -1)"
-    if item.memory == "sliced" and rank:
-        return f"{made((*shape[:-1], 2 * shape[-1] + 1))}[..., 1::2]"
-    if item.memory == "expanded" and rank and shape[0] > 1:
-        return f"{made((1, *shape[1:]))}.expand({', '.join(map(str, shape))})"
-    return made(shape)
+    return arranged(item, made)
 
 
 def _lengths(item: Input) -> str:

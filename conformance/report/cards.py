@@ -246,7 +246,7 @@ def _symbols(case: Case, contract: Contract | None, claim: Mapping[str, Any]) ->
     text = str(claim.get("formula") or "")
     if contract is None or not text:
         return []
-    env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+    env = contract.symbols(case)
     spoken = shape(text).names if text.startswith("(") and text.endswith(")") else expression(text).names
     names = _reached(spoken, contract)
     where = {name: said for name, said in contract.where.items() if isinstance(said, str)}

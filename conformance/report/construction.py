@@ -9,7 +9,7 @@ from typing import Any
 from conformance.cases import Case
 from conformance.oracle.contract import Contract
 from conformance.report import draws
-from conformance.report.source import ScriptError, literal
+from conformance.report.source import ScriptError, literal, sizes
 from conformance.wire import to_wire
 
 _WIDTH = 96
@@ -19,7 +19,7 @@ _KEPT = "batch_sizes", "sorted_indices", "unsorted_indices"
 
 def wired(contract: Contract, case: Case) -> Mapping[str, Any]:
     """What is passed to the constructor and to the call, as the target gets it."""
-    env = contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+    env = contract.symbols(case)
     shapes = [item.shape for item in case.inputs]
     if case.layout != "constructor":
         shapes += [shape for _, shape in contract.expected_parameters(env).values()]
@@ -159,8 +159,3 @@ def _filled(function: str, shape: Iterable[Any], dtype: str, device: str) -> str
     rest = "" if dtype == "float32" else f", dtype=torch.{dtype}"
     rest += "" if device == "cpu" else f', device="{device}"'
     return f"torch.{function}({sizes(shape) or '()'}{rest})"
-
-
-def sizes(shape: Iterable[Any]) -> str:
-    """A shape as arguments."""
-    return ", ".join(str(int(size)) for size in shape)

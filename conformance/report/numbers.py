@@ -15,7 +15,8 @@ from conformance.oracle.contract import Contract, Port
 from conformance.oracle.equations.given import Outputs
 from conformance.oracle.numerics import LARGEST, Array
 from conformance.oracle.reference import Evaluated, evaluate, values_of
-from conformance.report.construction import rows, sizes
+from conformance.report.construction import rows
+from conformance.report.source import sizes
 from conformance.report.usages import AS_LEFT, NEGATED
 from conformance.values import Values
 
@@ -45,8 +46,7 @@ class Numbers:
 
     @cached_property
     def env(self) -> Mapping[str, Any]:
-        case = self.case
-        return self.contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+        return self.contract.symbols(self.case)
 
     @cached_property
     def count(self) -> int:

@@ -13,9 +13,9 @@ from conformance.oracle.contract import Contract, Port
 from conformance.oracle.expression import expression
 from conformance.report import draws
 from conformance.report.calls import calling, packs
-from conformance.report.construction import construction, constructor, hand_made, ones, sizes, source, wired, zeros
+from conformance.report.construction import construction, constructor, hand_made, ones, source, wired, zeros
 from conformance.report.numbers import COMPARE, MOST, Numbers
-from conformance.report.source import ScriptError
+from conformance.report.source import ScriptError, arranged
 from conformance.report.usages import AS_LEFT, CALLED, CONTEXTS, afterwards, prepared
 from conformance.values import DTYPES
 
@@ -122,7 +122,7 @@ def _promised(contract: Contract, case: Case) -> str:
 
 
 def _env(contract: Contract, case: Case) -> dict[str, Any]:
-    return contract.environment({**case.arguments, **case.options}, case.sizes, case.layout)
+    return contract.symbols(case)
 
 
 def _returned(contract: Contract, case: Case) -> list[Port]:
@@ -251,15 +251,8 @@ def _plain_name(item: Input) -> str:
 
 def _tensor(item: Input, device: str) -> str:
     """The input with its memory written out: a view of a larger or turned tensor says so."""
-    shape, rank = tuple(item.shape), len(item.shape)
     make = ones if item.kind == "floating" else zeros
-    if item.memory == "transposed" and rank > 1:
-        return f"{make((shape[-1], *shape[1:-1], shape[0]), item.dtype, device)}.transpose(0, -1)"
-    if item.memory == "sliced" and rank:
-        return f"{make((*shape[:-1], 2 * shape[-1] + 1), item.dtype, device)}[..., 1::2]"
-    if item.memory == "expanded" and rank and shape[0] > 1:
-        return f"{make((1, *shape[1:]), item.dtype, device)}.expand({sizes(shape)})"
-    return make(shape, item.dtype, device)
+    return arranged(item, lambda shape: make(shape, item.dtype, device))
 
 
 # -- text ------------------------------------------------------------------------------------------------------------

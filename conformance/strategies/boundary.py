@@ -14,10 +14,11 @@ from conformance.cases import Case, Input
 from conformance.oracle.claims.misuse import HAND_MADE
 from conformance.oracle.contract import Contract, Domain, Example, Lists
 from conformance.oracle.expression import expression
-from conformance.strategies.build import Impossible, Pick, build, violations
+from conformance.strategies.build import Impossible, Pick, violations
 from conformance.strategies.calls import input_of
 from conformance.strategies.misuse import all_misuses
 from conformance.strategies.reduce import Choices, recording
+from conformance.strategies.scenarios import build
 
 VARIANTS = 6
 HAND_MADE_VARIANTS = 16

@@ -1,6 +1,6 @@
 """From a contract to a case: the choices that make one, in the order in which they depend on each other.
 
-``build`` asks a *pick* for every choice. Hypothesis is one pick (:mod:`.random`), a row of a pairwise table another
+A builder asks a *pick* for every choice. Hypothesis is one pick (:mod:`.random`), a row of a pairwise table another
 (:mod:`.boundary`), so enumerated and random cases are made by the same code.
 """
 
@@ -31,16 +31,8 @@ class Impossible(Exception):
     """These choices make no case: a constraint of the page excludes every value that is left."""
 
 
-def build(contract: Contract, scenario: str, pick: Pick) -> Case:
-    """The case that ``pick`` chooses in a scenario: ``constructor``, ``refused`` or the name of a layout."""
-    if contract.function:
-        from conformance.strategies.calls import call_case  # which builds on what is below
-
-        return call_case(contract, scenario, pick)
-    if scenario == "misused":
-        from conformance.strategies.misuse import misused  # which builds on what is below
-
-        return misused(contract, pick)
+def module_case(contract: Contract, scenario: str, pick: Pick) -> Case:
+    """A documented case of a module, or one that is ``refused``: of a scenario or of the layout of that name."""
     if scenario == "constructor":
         return _construction(contract, pick)
     if scenario == "initialisation":

@@ -20,7 +20,7 @@ from conformance.oracle.claims.misuse import (
 from conformance.oracle.contract import REQUIRED, Contract
 from conformance.oracle.expression import expression
 from conformance.oracle.zoo import Exhibit, alike, excluded
-from conformance.strategies.build import OMIT, Impossible, Pick, build
+from conformance.strategies.build import OMIT, Impossible, Pick, module_case
 
 _DTYPES = ("float32", "float64", "bfloat16")
 
@@ -33,7 +33,7 @@ def misused(contract: Contract, pick: Pick) -> Case:
     if kind in ("excluded", "alike"):
         return _argument(contract, of, kind, pick)
     if of == "constructor":
-        case = build(contract, "constructor", _Fixed(pick, {"by position": False}))
+        case = module_case(contract, "constructor", _Fixed(pick, {"by position": False}))
         return replace(case, twin=False, misuse=Misuse(of, kind))
     return _called(contract, of, kind, pick)
 
@@ -52,11 +52,11 @@ def _argument(contract: Contract, of: str, kind: str, pick: Pick) -> Case:
     place = pick("exhibit", range(len(shown)))
     value, near = shown[place].value, shown[place].near
     if of in ("dtype", "device"):
-        case = build(contract, "constructor", _Fixed(pick, {"by position": False, "factory": True}))
+        case = module_case(contract, "constructor", _Fixed(pick, {"by position": False, "factory": True}))
         case = replace(case, twin=False, arguments={**case.arguments, of: near})
     else:
         layout = pick("layout", contract.layout_names)
-        case = build(contract, layout, _Fixed(pick, {of: near, "dtype": "float32"}, contract.argument(of).values))
+        case = module_case(contract, layout, _Fixed(pick, {of: near, "dtype": "float32"}, contract.argument(of).values))
     return replace(case, misuse=Misuse(of, kind, value))
 
 
@@ -64,7 +64,7 @@ def _constrained(contract: Contract, of: str, pick: Pick) -> Case:
     """Documented values that the page does not admit together."""
     layout = pick("layout", contract.layout_names)
     broken = _Broken(contract, of, _Fixed(pick, {"dtype": "float32"}))
-    case = build(contract, layout, broken)
+    case = module_case(contract, layout, broken)
     return replace(case, misuse=Misuse(of, "constraint", case.arguments[of]))
 
 
@@ -75,7 +75,7 @@ def _called(contract: Contract, of: str, kind: str, pick: Pick) -> Case:
     group = next((names for names in contract.groups if of.partition(", ")[0] in names), ())
     fixed: dict[str, Any] = {f"give {group[0]}": True} if group else {}
     dtype = pick("dtype", tuple(d for d in _DTYPES if d in contract.dtypes) or contract.dtypes[:1])
-    case = build(contract, layout.name, _Fixed(pick, {**fixed, "dtype": dtype}))
+    case = module_case(contract, layout.name, _Fixed(pick, {**fixed, "dtype": dtype}))
     if kind == "dtype":
         return _of_dtype(case, of, pick)
     if kind in HAND_MADE:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract, Domain, Lists
-from conformance.strategies.build import Impossible, build
+from conformance.strategies.build import Impossible
 from conformance.strategies.reduce import Choices, recording
+from conformance.strategies.scenarios import build
 
 
 class RandomPick:

@@ -13,7 +13,8 @@ from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract, Domain, Lists
-from conformance.strategies.build import Impossible, Pick, build
+from conformance.strategies.build import Impossible, Pick
+from conformance.strategies.scenarios import build
 
 Choices = dict[str, Any]
 

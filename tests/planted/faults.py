@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,9 @@ from conformance.oracle.contract import REQUIRED, Argument, Contract
 from conformance.targets import Target
 from tests.planted.function_faults import function_fault
 from tests.planted.misuse_faults import misuse_fault
+from tests.planted.paths import path
 
-_FILES = ("library.py", "function_library.py", "drawn.py", "value_library.py", "misuse_library.py")
+_FILES = ("library.py", "function_library.py", "drawn.py", "value_library.py", "usage_library.py", "misuse_library.py")
 LIBRARIES = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in _FILES]
 ONCE = f"import sys\nif 'planted' not in sys.modules:\n    [exec(text, {{}}) for text in {LIBRARIES!r}]"
 
@@ -114,22 +114,6 @@ def other_default(argument: Argument) -> object:
         return known[argument.name]
     default = argument.default
     return next(value for value in argument.values if value != default or type(value) is not type(default))
-
-
-def path(contract: Contract, port: str) -> tuple[int, ...]:
-    """Where an output stands in the nesting of the result."""
-
-    def walk(node: ast.expr) -> tuple[int, ...] | None:
-        if isinstance(node, ast.Name):
-            return () if node.id == port else None
-        for index, item in enumerate(node.elts):  # type: ignore[attr-defined]
-            if (inner := walk(item)) is not None:
-                return (index, *inner)
-        return None
-
-    found = walk(ast.parse(contract.returns, mode="eval").body)
-    assert found is not None
-    return found
 
 
 @contextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-
 from conformance.oracle.claims import Claim
 from conformance.oracle.contract import Argument, Contract
+from tests.planted.paths import path
 
 _PACKED = {
     "is_packed": "unpacked", "batch_sizes": "batch_sizes", "batch_sizes.kind": "batch_sizes_kind",
@@ -38,9 +37,9 @@ def function_fault(claim: Claim, contract: Contract) -> str:
         case ["output", "padding"]:
             return f"padding_changed({module!r}, {where!r})"
         case ["inverse"]:
-            return f"result_changed({module!r}, {where!r}, {_path(contract, outputs[0])}, 'other')"
+            return f"result_changed({module!r}, {where!r}, {path(contract, outputs[0])}, 'other')"
         case ["gradients", what]:
-            return f"result_changed({module!r}, {where!r}, {_path(contract, outputs[0])}, {_GRADIENTS[what]!r})"
+            return f"result_changed({module!r}, {where!r}, {path(contract, outputs[0])}, {_GRADIENTS[what]!r})"
         case ["to", "self"]:
             return f"result_changed({module!r}, {where!r}, (), 'copied')"
         case ["to", "value"]:
@@ -49,9 +48,9 @@ def function_fault(claim: Claim, contract: Contract) -> str:
             return f"result_changed({module!r}, {where!r}, (), 'negated')"
         case [port, "value"] if port in outputs:
             how = "other" if contract.prefix == "invert_permutation" else "reversed"
-            return f"result_changed({module!r}, {where!r}, {_path(contract, port)}, {how!r})"
+            return f"result_changed({module!r}, {where!r}, {path(contract, port)}, {how!r})"
         case [port, ("shape" | "dtype" | "device") as how] if port in outputs:
-            return f"result_changed({module!r}, {where!r}, {_path(contract, port)}, {how!r})"
+            return f"result_changed({module!r}, {where!r}, {path(contract, port)}, {how!r})"
         case [port, *what] if port in outputs:
             return f"result_changed({module!r}, {where!r}, (), {_PACKED['.'.join(what)]!r})"
     raise AssertionError(f"no fault is planted for {claim.id}: a claim that cannot fail is a defect")
@@ -59,9 +58,3 @@ def function_fault(claim: Claim, contract: Contract) -> str:
 
 def _other(option: Argument) -> object:
     return next(value for value in option.values if value != option.default)
-
-
-def _path(contract: Contract, port: str) -> tuple[int, ...]:
-    """Where an output stands in the result; a list is changed as a whole."""
-    tree = ast.parse(contract.returns, mode="eval").body
-    return (contract.outputs.index(contract.port(port)),) if isinstance(tree, ast.Tuple) else ()

@@ -20,8 +20,9 @@ from conformance.oracle.registry import contract_of, contracts
 from conformance.report.numbers import MOST, Numbers, order
 from conformance.report.script import ScriptError, torch_only
 from conformance.strategies.boundary import boundary_cases
-from conformance.strategies.build import Impossible, build
+from conformance.strategies.build import Impossible
 from conformance.strategies.random import RandomPick
+from conformance.strategies.scenarios import build
 from conformance.values import decode
 from conformance.wire import to_wire
 

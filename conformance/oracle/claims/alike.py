@@ -14,7 +14,6 @@ from conformance.oracle.claims.values import compare
 from conformance.oracle.contract import FLOATING, Port
 from conformance.oracle.numerics import Bounded
 from conformance.oracle.reference import evaluate
-from conformance.values import decode
 
 _COARSEST = ("bfloat16", "float16", "float32", "float64")
 
@@ -80,8 +79,7 @@ def _output(port: Port, e: Evidence) -> Failure | None:
     expected = _reference(found["dtype"], e)
     if expected is None:
         return None
-    seen = decode(e.seen["blobs"][found["blob"]], found["dtype"], found["shape"])
-    judged = compare(port.name, seen, expected[port.name], _coarsest(found["dtype"], e))
+    judged = compare(port.name, e.array(found), expected[port.name], _coarsest(found["dtype"], e))
     return judged if isinstance(judged, Failure) else None
 
 

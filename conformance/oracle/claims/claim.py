@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from conformance.cases import Case
@@ -60,12 +60,15 @@ class Evidence:
         """The documented parameters and buffers of this configuration, with their shapes."""
         return self.contract.expected_parameters(self.env)
 
+    def array(self, told: Mapping[str, Any]) -> Array:
+        """The numbers of a tensor that the agent tells of, as float64."""
+        return decode(self.seen["blobs"][told["blob"]], told["dtype"], told["shape"])
+
     @cached_property
     def values(self) -> Values:
         """The arrays that the case computed with: what a usage made of a parameter is taken from the target."""
         made, told = values_of(self.contract, self.case), self.seen.get("effective") or {}
-        blobs = self.seen.get("blobs") or ()
-        effective = {name: decode(blobs[p["blob"]], p["dtype"], p["shape"]) for name, p in told.items()}
+        effective = {name: self.array(parameter) for name, parameter in told.items()}
         return replace(made, parameters={**made.parameters, **effective}) if effective else made
 
     @cached_property
@@ -137,7 +140,12 @@ class Claim:
 def named(returns: str, result: Mapping[str, Any]) -> dict[str, Any] | None:
     """The parts of a result under their documented names, or None where the nesting differs from ``returns``."""
     found: dict[str, Any] = {}
-    return found if _match(ast.parse(returns, mode="eval").body, result, found) else None
+    return found if _match(_nesting(returns), result, found) else None
+
+
+@cache
+def _nesting(returns: str) -> ast.expr:
+    return ast.parse(returns, mode="eval").body
 
 
 def _match(node: Any, value: Mapping[str, Any] | None, found: dict[str, Any]) -> bool:
@@ -168,9 +176,28 @@ def happened(seen: Mapping[str, Any]) -> str:
             return f"{status}: {seen['message']}"
 
 
+def died(status: str) -> str:
+    """The severity of an execution that had no end; empty where it had one."""
+    return {"crashed": "crash", "hung": "hang"}.get(status, "")
+
+
 def severity_of(seen: Mapping[str, Any]) -> str:
     """How bad it is that a documented call did not succeed."""
-    return {"crashed": "crash", "hung": "hang"}.get(seen["status"], "refused")
+    return died(seen["status"]) or "refused"
+
+
+def together(judgements: Iterable[Judgement]) -> Judgement:
+    """What several judgements amount to: the first failure, else how close the closest came, else whether there was
+    any."""
+    closest: Within | None = None
+    kept = False
+    for judgement in judgements:
+        if isinstance(judgement, Failure):
+            return judgement
+        if isinstance(judgement, Within):
+            closest = judgement if closest is None else max(closest, judgement)
+        kept = kept or judgement is True
+    return kept if closest is None else closest
 
 
 def unsupported(evidence: Evidence) -> bool:

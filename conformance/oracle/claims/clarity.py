@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.cases import Case
-from conformance.oracle.claims.claim import Evidence, Failure, Judgement, happened
+from conformance.oracle.claims.claim import Evidence, Failure, Judgement, died, happened
 
 _INTERNAL = re.compile(
     "INTERNAL ASSERT FAILED|report a bug|could not create a primitive|CUDNN_STATUS_|[aA]llocat|out of memory|bad_alloc"
@@ -34,11 +34,6 @@ _TYPES = {  # what stands for a tensor, and its type
     "string": "str", "stacked": "Tensor",
 }  # fmt: skip
 _NESTED = ("tuple", "list")
-
-
-def died(status: str) -> str:
-    """The severity of an execution that had no end; empty where it had one."""
-    return {"crashed": "crash", "hung": "hang"}.get(status, "")
 
 
 def refused(expected: str, e: Evidence) -> Judgement:

@@ -6,7 +6,7 @@ the output tells what was dropped (:mod:`conformance.oracle.fates`), so every cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -14,13 +14,12 @@ import numpy as np
 
 from conformance.oracle.chance import ERROR, too_few, too_many
 from conformance.oracle.claims.call import accepted, output
-from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, Within, named
+from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, Within, named, together
 from conformance.oracle.claims.values import value
 from conformance.oracle.contract import Contract, Port
 from conformance.oracle.expression import expression, shape
 from conformance.oracle.fates import DROPPED, UNKNOWN, pairs, unpacked
 from conformance.oracle.numerics import Array
-from conformance.values import decode
 
 SCENARIO = "dropout"
 FIRST, SAME, OTHER, NEXT = range(4)  # places in the target's draws; the last is the call's own result
@@ -77,8 +76,7 @@ def _call(e: Evidence, place: int) -> Any:
 
 
 def _array(e: Evidence, found: Any) -> Array | None:
-    return None if found is None or found.get("blob") is None else decode(
-        e.seen["blobs"][found["blob"]], found["dtype"], found["shape"])  # fmt: skip
+    return None if found is None or found.get("blob") is None else e.array(found)
 
 
 def _first(e: Evidence, place: int) -> Array | None:
@@ -97,12 +95,7 @@ def _first(e: Evidence, place: int) -> Array | None:
 def _certain(probe: Probe, e: Evidence) -> Judgement:
     if not e.ok or not probe(e, _probability(e), _places(e)):
         return False
-    found = [value(port, e) for port in e.contract.outputs]
-    for judgement in found:
-        if isinstance(judgement, Failure):
-            return judgement
-    close = [judgement for judgement in found if isinstance(judgement, Within)]
-    return Within(max(close)) if close else any(judgement is True for judgement in found)
+    return together(value(port, e) for port in e.contract.outputs)
 
 
 def _value(port: Port, e: Evidence) -> Judgement:
@@ -153,18 +146,8 @@ def _draws(e: Evidence, *draws: int) -> bool:
     return _by_chance(e) and all(_first(e, draw) is not None for draw in draws)
 
 
-def _every(judgements: Iterable[Judgement]) -> Judgement:
-    """The first failure, else whether anything was told at all."""
-    exercised = False
-    for judgement in judgements:
-        if isinstance(judgement, Failure):
-            return judgement
-        exercised = exercised or judgement is not False
-    return exercised
-
-
 def _rate(e: Evidence) -> Judgement:
-    return _draws(e, *INDEPENDENT) and _every(_rate_at(place, e) for place in range(_places(e)))
+    return _draws(e, *INDEPENDENT) and together(_rate_at(place, e) for place in range(_places(e)))
 
 
 def _rate_at(place: int, e: Evidence) -> Judgement:
@@ -177,7 +160,7 @@ def _rate_at(place: int, e: Evidence) -> Judgement:
 
 
 def _elementwise(e: Evidence) -> Judgement:
-    return _draws(e, *INDEPENDENT) and _every(
+    return _draws(e, *INDEPENDENT) and together(
         _differ(one, two, _probability(e), f"behind layer {place}, along {axis}")
         for place in range(_places(e))
         for axis, one, two in _pairs(e, [_told(e, place, draw) for draw in INDEPENDENT])
@@ -209,14 +192,14 @@ def _differ(one: Array, two: Array, p: float, where: str) -> Judgement:
 
 
 def _anew(before: int, after: int, e: Evidence) -> Judgement:
-    return _draws(e, before, after) and _every(
+    return _draws(e, before, after) and together(
         _differ(_told(e, place, before), _told(e, place, after), _probability(e), f"behind layer {place}, in two calls")
         for place in range(_places(e))
     )
 
 
 def _shared(e: Evidence) -> Judgement:
-    return _draws(e, FIRST) and _every(_shared_at(place, e) for place in range(_places(e)))
+    return _draws(e, FIRST) and together(_shared_at(place, e) for place in range(_places(e)))
 
 
 def _shared_at(place: int, e: Evidence) -> Judgement:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from conformance.oracle.claims.call import dtype_of, output
-from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, happened, severity_of
+from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, died, happened, severity_of
 from conformance.oracle.claims.constructor import on_device
 from conformance.oracle.contract import NEVER, REQUIRED, Argument, Contract, Layout, Port
 from conformance.oracle.equations.sequences import cut, padded_places
 from conformance.oracle.functions import Exclusion, Inverse
 from conformance.oracle.numerics import Array
-from conformance.values import decode, exact
+from conformance.values import exact
 
 SCENARIO = "arguments"
 
@@ -111,7 +111,7 @@ def _padding(port: Port, e: Evidence) -> Judgement:
         or tuple(found["shape"]) != e.contract.sizes_of(port, e.case.layout, e.env)
     ):
         return False
-    array = _array(e, found)
+    array = e.array(found)
     rows = array if e.env["batch_first"] else array.swapaxes(0, 1)
     padded = padded_places(lengths, rows.shape[1], e.env.get("padding_side", "right")) == sum(lengths)
     seen = np.unique(rows[padded])
@@ -138,7 +138,7 @@ def _refused(rule: Exclusion, layout: str, e: Evidence) -> Judgement:
     if status == "raised":
         named = not rule.raises or e.seen["exception"] == rule.raises
         return named or Failure(f"a {rule.raises}", happened(e.seen), "misleading")
-    severity = {"crashed": "crash", "hung": "hang"}.get(status, "silent")
+    severity = died(status) or "silent"
     return Failure(f"{'a ' + rule.raises if rule.raises else 'an error'}: {rule.statement}", happened(e.seen), severity)
 
 
@@ -187,10 +187,10 @@ def _observed(e: Evidence, item: Any, name: str) -> list[Array] | None:
     """What stands for that input in the result, in the same form; None where it cannot."""
     lengths = e.env["lengths"]
     if item["type"] == "list":
-        return [_array(e, part) for part in item["items"]] if all("blob" in part for part in item["items"]) else None
+        return [e.array(part) for part in item["items"]] if all("blob" in part for part in item["items"]) else None
     if item.get("blob") is None:
         return None
-    array = _array(e, item)
+    array = e.array(item)
     if item["type"] == "packed":
         return unpacked(array, item)
     if e.contract.port(name).kind(e.case.layout) == "lengths":
@@ -199,10 +199,6 @@ def _observed(e: Evidence, item: Any, name: str) -> list[Array] | None:
         return None
     whole = cut(array, lengths, batch_first=bool(e.env.get("batch_first")))
     return np.split(whole, np.cumsum(lengths)[:-1])
-
-
-def _array(e: Evidence, item: Any) -> Array:
-    return decode(e.seen["blobs"][item["blob"]], item["dtype"], item["shape"])
 
 
 def unpacked(data: Array, packed: Mapping[str, Any]) -> list[Array] | None:

@@ -21,7 +21,6 @@ from conformance.oracle.contract import Contract
 from conformance.oracle.drawn import Initialised
 from conformance.oracle.expression import expression
 from conformance.oracle.numerics import ROUNDOFF, Array
-from conformance.values import decode
 
 SCENARIO = "initialisation"
 SPREAD = 4
@@ -73,7 +72,7 @@ def _samples(rule: Initialised, places: tuple[int, ...], e: Evidence) -> Samples
     for place in places:
         for name, p in _drawn(e, place).items():
             if fnmatchcase(name, rule.of):
-                found.setdefault(name, []).append(decode(e.seen["blobs"][p["blob"]], p["dtype"], (-1,)))
+                found.setdefault(name, []).append(e.array(p).ravel())
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 

@@ -16,8 +16,8 @@ from dataclasses import replace
 from functools import partial
 
 from conformance.oracle.claims.alike import right
-from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, happened
-from conformance.oracle.claims.clarity import died, refused
+from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, died, happened
+from conformance.oracle.claims.clarity import refused
 from conformance.oracle.contract import REQUIRED, Argument, Contract, Layout
 from conformance.oracle.zoo import alike, excluded
 

@@ -15,7 +15,7 @@ from conformance.oracle.claims.values import compare
 from conformance.oracle.contract import Contract, Layout, Port
 from conformance.oracle.equations.sequences import cut, packed_steps
 from conformance.oracle.numerics import ROUNDOFF, TINY, Bounded
-from conformance.values import decode, exact
+from conformance.values import exact
 
 Check = Callable[[Any, Evidence], Judgement]
 
@@ -155,7 +155,7 @@ def _converted(port: Port, e: Evidence) -> Judgement:
     whole = cut(exact(e.values.inputs["sequence"]), lengths, batch_first=False)
     data = whole[packed_steps(lengths, e.order or range(len(lengths)))]
     error = 2 * ROUNDOFF[dtype] * np.abs(data) + TINY[dtype]
-    seen = decode(e.seen["blobs"][found["blob"]], dtype, found["shape"])
+    seen = e.array(found)
     return seen.shape == data.shape and compare("data", seen, Bounded(data, error), dtype)
 
 

@@ -17,9 +17,9 @@ from conformance.oracle.claims.claim import (
     Evidence,
     Failure,
     Judgement,
-    Within,
     happened,
     severity_of,
+    together,
     unsupported,
 )
 from conformance.oracle.claims.values import gradient, value
@@ -125,8 +125,4 @@ def _kept(usage: Usage, e: Evidence) -> Judgement:
     found = [value(port, e) for port in e.contract.outputs if e.case.layout in port.by_layout and expects(e, port)]
     if e.case.gradients and usage.differentiable:
         found.append(gradient(e))
-    for judgement in found:
-        if isinstance(judgement, Failure):
-            return judgement
-    close = [judgement for judgement in found if isinstance(judgement, Within)]
-    return Within(max(close)) if close else any(judgement is True for judgement in found)
+    return together(found)

@@ -27,7 +27,6 @@ from conformance.oracle.claims.claim import (
 from conformance.oracle.claims.constructor import on_device
 from conformance.oracle.contract import Contract, Port
 from conformance.oracle.numerics import LARGEST, Array, Bounded
-from conformance.values import decode
 
 
 def claims(contract: Contract) -> Iterator[Claim]:
@@ -60,7 +59,7 @@ def value(port: Port, e: Evidence) -> Judgement:
     parts = found.get("items", [found])  # of a list, all tensors one after another
     if any(part.get("blob") is None or part["dtype"] != dtype for part in parts):
         return False  # another claim
-    arrays = [decode(e.seen["blobs"][part["blob"]], dtype, part["shape"]) for part in parts]
+    arrays = [e.array(part) for part in parts]
     if len({array.shape[1:] for array in arrays}) != 1 or (port.each and 0 in {array.ndim for array in arrays}):
         return False
     seen = np.concatenate(arrays) if port.each else arrays[0]
@@ -149,7 +148,7 @@ def gradient(e: Evidence) -> Judgement:
     told = {name: g for name, g in e.seen["gradients"].items() if name in e.directions}
     if any(g["blob"] is None for g in told.values()):
         return False  # a meta tensor has no values
-    found = {name: decode(e.seen["blobs"][g["blob"]], g["dtype"], g["shape"]) for name, g in told.items()}
+    found = {name: e.array(g) for name, g in told.items()}
     if e.case.dtype == "float16" and not all(np.isfinite(gradient).all() for gradient in found.values()):
         return False  # a narrow range: how large each single gradient is the equations do not tell here
     expected, bound = e.derivative

@@ -54,10 +54,22 @@ class Given:
             return [1.0] * places
         return [0.0] * places if probability == 1 else None if places else []
 
+    @property
+    def sorted_order(self) -> Sequence[int]:
+        """The order of packed sequences, where none is told as they are."""
+        return range(len(self.env["lengths"])) if self.order is None else self.order
+
     def _stacked(self, names: Sequence[str]) -> tuple[Array, Array | None]:
         values = np.stack([self.parameters[name] for name in names])
         toward = [(self.toward or {}).get(name) for name in names]
         return values, None if toward[0] is None else np.stack(toward)  # type: ignore[arg-type]
+
+
+def steps_of(lengths: Sequence[int], order: Sequence[int]) -> tuple[Array, Array]:
+    """The sequence and the time of each row of packed data: step after step of the sequences in this order."""
+    places = [(n, t) for t in range(max(lengths)) for n in order if t < lengths[n]]
+    rows, steps = np.array(places, np.intp).T
+    return rows, steps
 
 
 Outputs = Mapping[str, Bounded]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from conformance.oracle.equations.given import Given
+from conformance.oracle.equations.given import Given, steps_of
 from conformance.oracle.numerics import Bounded, Running, Weight, joined, stacked
 
 GATE_ROUNDINGS = 16  # elementwise operations that a path through one step may pass, forward and back
@@ -201,11 +201,7 @@ def _as_called(x: Bounded, given: Given) -> Bounded:
         return x
     if given.layout == "time_first":
         return x.map(lambda array: array.swapaxes(0, 1))
-    lengths = given.env["lengths"]
-    order = given.order if given.order is not None else range(len(lengths))
-    places = [(n, t) for t in range(max(lengths)) for n in order if t < lengths[n]]
-    rows, steps = map(list, zip(*places, strict=True))
-    return x[rows, steps]
+    return x[steps_of(given.env["lengths"], given.sorted_order)]
 
 
 def _final(final: list[States], given: Given, names: list[str]) -> Mapping[str, Bounded]:

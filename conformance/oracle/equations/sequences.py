@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from conformance.oracle.equations.given import Given, Outputs
+from conformance.oracle.equations.given import Given, Outputs, steps_of
 from conformance.oracle.numerics import Array, Bounded, Running, joined
 
 
 def packed_steps(lengths: Sequence[int], order: Sequence[int]) -> Array:
     """Which of all elements stand where in a packed sequence: step after step of the sequences in this order."""
-    start = np.cumsum([0, *lengths])
-    return np.array([start[n] + t for t in range(max(lengths)) for n in order if t < lengths[n]], np.intp)
+    sequences, times = steps_of(lengths, order)
+    return np.asarray(np.cumsum([0, *lengths])[sequences] + times)
 
 
 def padded_places(lengths: Sequence[int], steps: int, side: str = "right") -> Array:
@@ -40,9 +40,7 @@ def _cut(x: Bounded, env: Any, batch_first: bool) -> Bounded:
 
 
 def _pack(x: Bounded, given: Given) -> Outputs:
-    lengths = given.env["lengths"]
-    order = given.order if given.order is not None else range(len(lengths))
-    return {"output": x[packed_steps(lengths, order)]}
+    return {"output": x[packed_steps(given.env["lengths"], given.sorted_order)]}
 
 
 def _pad(a: Running, x: Bounded, places: Array, given: Given) -> Bounded:
