@@ -32,6 +32,7 @@ from conformance.wire import to_wire
 BATCH = 8  # cases a message: the way to a target and back costs as much as a small case
 CHUNK = 400  # random cases a Hypothesis run: its memory of what it tried grows with every one
 REDUCE_SECONDS = 45.0
+DEADLY = ("crash", "hang")
 Key = tuple[str, str]  # claim id, target name
 Broken = dict[Key, tuple[Failure, Mapping[str, Any]]]
 
@@ -88,6 +89,7 @@ class Campaign:
         self._spoken = {t.spec.name: [c for c in claims if in_range(c.releases, t.release)] for t in targets}
         self._found: dict[Key, Discrepancy] = {}
         self._counting = True
+        self._apart = False  # whether what runs now may kill its target
         self._tried: set[int] = set()  # hashes only: a hundred thousand texts would take the memory of a small machine
 
     def run(self) -> Outcome:
@@ -124,7 +126,9 @@ class Campaign:
         for entry in self.plan.ledger.frozen(self.contract.module):
             case = entry.case
             if case is not None and self.scenario == case.scenario:
+                self._apart = entry.severity in DEADLY
                 self._try([(case, {})])  # it may fail in a way that its entry does not know
+        self._apart = False
 
     def _boundary(self) -> None:
         found = boundary_choices(self.contract, self.scenario)
@@ -200,7 +204,7 @@ class Campaign:
         started = time.perf_counter()
         for target in targets:
             places = [i for i, case in enumerate(cases) if self._runs(case, target)]
-            target.send_cases([to_wire(self.contract.at(target.release), cases[i]) for i in places])
+            target.send_cases([to_wire(self.contract.at(target.release), cases[i]) for i in places], self._apart)
             asked.append((target, places))
         answers: list[tuple[Target, dict[int, Mapping[str, Any]]]] = []
         for target, places in asked:
@@ -220,7 +224,7 @@ class Campaign:
     def _deadly(self, case: Case, target: Target) -> bool:
         """Whether the ledger knows that this case kills the target, and has shown it: once is enough, each time
         costs a new process."""
-        deaths = [d for d in self.outcome.discrepancies if d.severity in ("crash", "hang")]
+        deaths = [d for d in self.outcome.discrepancies if d.severity in DEADLY]
         shown = {d.ledger for d in deaths if d.target == target.spec.name}
         for entry in self.plan.ledger.entries if shown else ():
             if entry.id in shown:
@@ -291,8 +295,10 @@ class Campaign:
             last[case.hash] = broken
             return True
 
+        self._apart = self._found[key].severity in DEADLY
         smallest = reduce(self.contract, self.scenario, choices, fails)
         again = self._execute([smallest], [target])[0].get(key)
+        self._apart = False
         if shown := [found for found in (again, last.get(smallest.hash)) if found]:
             self._record(key, *min(shown, key=lambda found: _rank(found[0])), smallest)
         self._found[key].reproduced = again is not None

@@ -135,7 +135,7 @@ def test_a_crash_in_a_corner_is_a_discrepancy_with_a_minimal_case_and_the_other_
     assert dict(case.arguments) == {"in_features": 8, "out_features": 1, "bias": False}
     assert [item.shape for item in case.inputs] == [(8,)]
     assert all(tally.kept for (claim, _), tally in outcome.tallies.items())
-    assert target.restarts >= 2
+    assert target.restarts == 1  # what followed died in forks
 
 
 def test_a_hang_is_a_discrepancy_of_its_own_severity(patched):

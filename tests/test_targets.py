@@ -188,7 +188,7 @@ def test_a_case_that_kills_the_process_is_an_outcome_that_names_the_signal_and_t
     assert [seen["message"] for seen in found[1:5]] == [f"the process died of {name}" for name in SIGNALS.values()]
     assert not alive(before)
     assert pid(own_target) != before
-    assert own_target.restarts >= len(SIGNALS)
+    assert own_target.restarts == 1  # after the first death the others are met in forks
 
 
 @posix
@@ -200,7 +200,7 @@ def test_a_death_that_does_not_come_again_with_its_case_is_not_blamed_on_it(own_
 
 @pytest.mark.parametrize(
     ("end", "said"),
-    [("os._exit(3)", "the process exited with 3"), ("raise SystemExit(3)", "the connection ended: SystemExit: 3")],
+    [("os._exit(3)", "the process exited with 3"), ("raise SystemExit(3)", "the process exited with 3")],
 )
 def test_a_case_that_ends_the_process_or_the_agent_in_it_is_an_outcome_at_once(end, said, own_target: Target):
     forward(own_target, end, stays=True)
@@ -299,7 +299,7 @@ def test_only_the_agent_imports_torch_and_it_imports_nothing_else_that_is_not_py
     package = Path(conformance.__file__).parent
     importing = {path.relative_to(package).as_posix() for path in package.rglob("*.py") if "torch" in imports(path)}
     shipped = {f"targets/{path.name}" for path in SHIPPED}
-    assert importing == shipped
+    assert importing <= shipped
     # In the target, the one's source has run before the other's; only a type checker reads that import.
     known = {"torch", "conformance", "numpy"} | set(sys.stdlib_module_names)  # NumPy only where the target has it
     assert [name for name in sorted(shipped) if imports(package / name) - known] == []

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:  # in the target, the sources of these have run before this one
+    from conformance.targets.apart import apart, forks
     from conformance.targets.functions import run_function
     from conformance.targets.misuses import made, passed
     from conformance.targets.tensors import (
@@ -99,10 +100,22 @@ def describe(module: str) -> dict[str, Any]:
     }
 
 
-def run(cases: list[dict[str, Any]], blobs: list[list[bytes]], out: list[Any]) -> dict[str, Any]:
-    """Executes the cases in their order; ``out`` receives a list of bytes for each."""
+def run(
+    cases: list[dict[str, Any]], limit: float | None, blobs: list[list[bytes]], out: list[Any]
+) -> dict[str, Any]:
+    """Executes the cases in their order; ``out`` receives a list of bytes for each. With a ``limit`` in seconds each
+    runs apart, where this process can be forked."""
     out.extend([] for _ in cases)
-    return {"answers": list(map(_run_one, cases, blobs, out))}
+    if limit is None or not forks(DEVICE, MODE):
+        return {"answers": list(map(_run_one, cases, blobs, out))}
+    return {"answers": [_run_apart(*each, limit) for each in zip(cases, blobs, out)]}  # noqa: B905  # Python 3.8
+
+
+def _run_apart(case: dict[str, Any], blobs: list[bytes], out: list[bytes], limit: float) -> dict[str, Any]:
+    seen: dict[str, Any]
+    seen, made = apart(lambda: (_run_one(case, blobs, out), out), limit)
+    out.extend(made)
+    return seen
 
 
 def _run_one(case: dict[str, Any], blobs: list[bytes], out: list[bytes]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import execnet
 from conformance.targets.spec import TargetSpec
 
 START_LIMIT = 180.0
+FORKING = 5.0  # seconds that the target itself may need around cases that run apart
 # Read, never imported: importing them would import torch.
-_NAMES = ("tensors.py", "usages.py", "functions.py", "misuses.py", "agent.py")
+_NAMES = ("tensors.py", "usages.py", "functions.py", "misuses.py", "apart.py", "agent.py")
 SHIPPED = [Path(__file__).with_name(name) for name in _NAMES]
 
 
@@ -81,30 +82,36 @@ class Target:
         """The torch release without its local part, ``2.13.0``."""
         return str(self.environment["torch"]).partition("+")[0]
 
-    def send_cases(self, cases: list[Wired]) -> None:
-        """Hands the target some cases, to be executed in their order; :meth:`receive_cases` hears of them."""
+    def send_cases(self, cases: list[Wired], apart: bool = False) -> None:
+        """Hands the target some cases, to be executed in their order; :meth:`receive_cases` hears of them. ``apart``:
+        each in a process of its own, where the target can be forked; for those that may kill it."""
         self._cases = cases
         if self._channel is None:
             self.start()
         if cases:
-            self._send("run", [wire for wire, _ in cases], blobs=[blobs for _, blobs in cases])
+            limit = self.limit if apart else None
+            self._send("run", [wire for wire, _ in cases], limit, blobs=[blobs for _, blobs in cases])
 
     def receive_cases(self) -> list[dict[str, Any]]:
-        """What happened, case by case. ``crashed`` and ``hung`` are outcomes too; after them the target is a fresh
-        process. A death is blamed on a case only if it repeats with that case alone in a fresh process: memory that one
-        case corrupts may kill the process in the middle of another."""
+        """What happened, case by case. ``crashed`` and ``hung`` are outcomes too. A death is blamed on a case only if it
+        repeats with that case alone in a fresh process: memory that one case corrupts may kill the process in the
+        middle of another."""
         answer = self._receive() if self._cases else {"answers": []}
         if "answers" not in answer:
-            again = 1 if len(self._cases) == 1 else 2  # a single case has died once already
-            return [self._alone(case, again) for case in self._cases]
+            answer = self._repeat(self._cases)
+        if "answers" not in answer:  # it cannot be forked
+            return [answer] if len(self._cases) == 1 else [self._alone(case) for case in self._cases]
         answers: list[dict[str, Any]] = answer["answers"]
         return answers
 
-    def _alone(self, case: Wired, times: int) -> dict[str, Any]:
+    def _repeat(self, cases: list[Wired]) -> dict[str, Any]:
+        self.send_cases(cases, apart=True)
+        return self._receive(self.limit * len(cases) + FORKING)
+
+    def _alone(self, case: Wired) -> dict[str, Any]:
         """The outcome of one case; what it dies of is believed the second time."""
-        for _ in range(times):
-            self.send_cases([case])
-            answer = self._receive()
+        for _ in range(2):
+            answer = self._repeat([case])
             if "answers" in answer:
                 first: dict[str, Any] = answer["answers"][0]
                 return first
@@ -121,9 +128,9 @@ class Target:
         with contextlib.suppress(OSError):  # a process that died meanwhile is noticed by receiving
             self._channel.send((request, json.dumps(arguments), blobs or []))
 
-    def _receive(self) -> dict[str, Any]:
+    def _receive(self, within: float | None = None) -> dict[str, Any]:
         try:
-            text, blobs = self._channel.receive(self.limit)
+            text, blobs = self._channel.receive(within or self.limit)
         except execnet.TimeoutError:
             outcome = {"status": "hung", "message": f"no answer within {self.limit:g} s"}
         except (EOFError, execnet.RemoteError) as error:
