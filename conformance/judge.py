@@ -14,7 +14,7 @@ def evidence(contract: Contract, case: Case, seen: Mapping[str, Any], release: s
     """What a claim is judged on: the contract as this release documents it, and every symbol's value."""
     documented = contract.at(release)
     env = documented.symbols(case)
-    return Evidence(documented, case, seen, env, device)
+    return Evidence(documented, case, seen, env, device, release)
 
 
 def judge(claims: Sequence[Claim], found: Evidence) -> dict[str, Judgement]:

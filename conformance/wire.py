@@ -186,24 +186,51 @@ def _function(contract: Contract, case: Case) -> tuple[dict[str, Any], list[byte
     explicit = {item.name: {"input": item.name} for item in case.inputs} | {
         a.name: _argument(a.name, case.options.get(a.name, a.default), case) for a in contract.options
     }
+    kwargs = {name: options[name] for name in names[case.positional :]}
     wire = {
         "module": case.module,
         "function": True,
         "method": contract.layout(case.layout).method.format_map(env),
         "dtype": case.dtype,
         "inputs": [vars(item) for item in case.inputs],
-        "call": [args, {name: options[name] for name in names[case.positional :]}],
+        "call": _miscall(case.misuse, args, kwargs) if case.misuse else [args, kwargs],
         "twin": explicit if case.twin else None,
         "inverse": _inverse(contract, case, env),
         "gradients": case.gradients,
     }
+    if case.misuse:
+        wire["inputs"] = [_with_parts(item, case.misuse) for item in wire["inputs"]]
     return wire, values_of(contract, case).blobs
+
+
+def _miscall(wrong: Misuse, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
+    """The call of a function with what is wrong of it."""
+    if wrong.of == "call":
+        return {
+            "keyword": [args, {**kwargs, "no_such_argument": 1}],
+            "positional": [args[:1] * TOO_MANY, {}],
+            "twice": [args, {**kwargs, wrong.value: args[0]}],
+            "missing": [args[:-1], kwargs],
+        }[wrong.kind]
+    if wrong.kind in ("excluded", "alike", "nan"):
+        return [args, {**kwargs, wrong.of: {"as": "nan"} if wrong.kind == "nan" else wrong.value}]
+    if wrong.kind in ("type", "absent"):
+        node = {"as": "none" if wrong.kind == "absent" else wrong.value, "input": wrong.of}
+        return list(_replaced([args, kwargs], {"input": wrong.of}, node))
+    return [args, kwargs]
+
+
+def _with_parts(item: Mapping[str, Any], wrong: Misuse) -> Mapping[str, Any]:
+    """An input with the parts of a packed sequence that were made by hand."""
+    made = {"batch_sizes": {"as": wrong.value}} if wrong.kind == "batch_sizes_kind" else {wrong.kind: wrong.value}
+    by_hand = item["name"] == wrong.of and wrong.kind in ("batch_sizes_kind", *HAND_MADE)
+    return {**item, "hand_made": made} if by_hand else item
 
 
 def _inverse(contract: Contract, case: Case, env: Mapping[str, Any]) -> Any:
     """The call of the inverse: outputs by their place in the result, symbols as numbers."""
     inverse = contract.inverse
-    if inverse is None or case.twin or case.violation or not expression(inverse.when)(env):
+    if inverse is None or case.twin or case.violation or case.misuse or not expression(inverse.when)(env):
         return None
     outputs = [port.name for port in contract.outputs]
 

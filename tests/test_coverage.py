@@ -19,21 +19,7 @@ SUBJECTS = (
     "rnn", "lstm", "gru", "rnncell", "lstmcell", "grucell", "rnnbase", "packed", "invert_permutation", "pad_sequence",
     "pack_padded", "pad_packed", "unpad", "pack_sequence", "unpack",
 )  # fmt: skip
-GAPS = {
-    "rnn.forward.argname": "inputs are passed by position",
-    "lstm.proj.only_lstm": "of unknown keywords only a made-up one is tried",
-    "rnnbase.subclasses": "a base class has no contract",
-    "rnnbase.storage": "a base class has no contract",
-    "packed.batch_sizes.gpu_refused": "no packed sequence is made by hand on two devices",
-    "packed.to.signature": "to is given a dtype by keyword only",
-    "invert_permutation.none": "functions are given what is documented as required",
-    "pad_sequence.nan": "padding is compared as a number",
-    "pad_sequence.padding_side.values": "options of functions are not misused",
-    "pad_sequence.assumes_same": "all sequences of a case have one dtype and trailing shape",
-    "pad_sequence.list_type": "sequences come as a list",
-    "unpad.lengths_list": "lengths come as a tensor",
-    "unpack.arg": "arguments of functions are not misused",
-}
+GAPS: dict[str, str] = {}
 
 
 def written(tmp_path: Path, text: str) -> Path:

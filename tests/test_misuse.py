@@ -11,7 +11,7 @@ from hypothesis import given
 from conformance.campaign import Campaign, Plan
 from conformance.cases import Case, Misuse
 from conformance.judge import applies, evidence, judge
-from conformance.oracle.claims import Failure, claims_of
+from conformance.oracle.claims import Failure, claims_of, miscall
 from conformance.oracle.claims.clarity import misleading
 from conformance.oracle.claims.misuse import SCENARIO, judged, layouts_of, subjects
 from conformance.oracle.contract import Contract
@@ -22,9 +22,12 @@ from conformance.strategies.boundary import boundary_cases
 from conformance.strategies.random import cases
 from conformance.targets import Target
 from conformance.wire import to_wire
+from tests.planted.faults import planted
 
 JUDGED = [contract for contract in builtin() if judged(contract)]
+FUNCTIONS = [contract for contract in builtin() if miscall.judged(contract)]
 LSTM = contract_of("torch.nn.LSTM")
+PAD = contract_of("torch.nn.utils.rnn.pad_sequence")
 
 
 def misuse(of: str = "input", kind: str = "type", value: Any = "none") -> Case:
@@ -74,6 +77,33 @@ def test_a_value_is_replaced_where_it_stands_and_nowhere_else():
     plain, _ = to_wire(LSTM, replace(case, positional=2, misuse=None))
     assert wire["args"] == [plain["args"][0], -1]
     assert wire["kwargs"] == plain["kwargs"]
+
+
+# -- cases of functions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("contract", FUNCTIONS, ids=lambda contract: contract.prefix)
+def test_everything_that_can_be_misused_of_a_function_is_misused_by_a_boundary_case(contract: Contract):
+    made = boundary_cases(contract, SCENARIO)
+    assert {(case.misuse.of, case.misuse.kind) for case in made} == set(miscall.subjects(contract))
+    for port in contract.inputs:
+        passed = {case.misuse.value for case in made if (case.misuse.of, case.misuse.kind) == (port.name, "type")}
+        assert passed == set(miscall.mistakes(contract, port.name))
+
+
+@pytest.mark.parametrize("contract", FUNCTIONS, ids=lambda contract: contract.prefix)
+def test_one_thing_of_a_misused_call_is_another_and_nothing_else(contract: Contract):
+    for case in boundary_cases(contract, SCENARIO):
+        (args, kwargs), (plain, named) = (to_wire(contract, c)[0]["call"] for c in (case, replace(case, misuse=None)))
+        if case.misuse.of != "call":
+            different = [a for a, b in zip(args, plain, strict=True) if a != b]
+            assert len(different) + len([k for k in kwargs if kwargs[k] != named.get(k, "nothing")]) <= 1
+
+
+def test_sequences_of_different_trailing_shapes_differ_in_it():
+    case = next(c for c in boundary_cases(PAD, SCENARIO) if c.misuse.value == "other shape")
+    assert case.sizes["S"] == (2,)
+    assert len(case.sizes["drawn"]) == 2
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------
@@ -157,6 +187,38 @@ def test_the_agent_makes_everything_that_is_passed_by_mistake(contract: Contract
         assert seen["status"] in ("ok", "raised")
         without_numpy = seen.get("exception") == "ModuleNotFoundError"
         assert seen["phase"] != "prepare" or without_numpy, f"{case.misuse}: {seen}"
+
+
+def told(contract: Contract, case: Case, target: Target) -> set[str]:
+    """The claims on misuse that a case breaks on a target."""
+    target.send_cases([to_wire(contract.at(target.release), case)])
+    found = evidence(contract, case, target.receive_cases()[0], target.release, "cpu")
+    judged = judge([claim for claim in claims_of(contract) if claim.scenario == SCENARIO], found)
+    return {claim for claim, judgement in judged.items() if isinstance(judgement, Failure)}
+
+
+@pytest.mark.parametrize("contract", FUNCTIONS, ids=lambda contract: contract.prefix)
+def test_the_agent_makes_everything_that_stands_for_an_argument_of_a_function(contract, shared_target: Target):
+    chosen = [c for c in boundary_cases(contract, SCENARIO) if applies(contract, c, shared_target.release)]
+    chosen = [case for case in chosen if case.misuse.kind in ("excluded", "alike", "type", "absent", "nan")]
+    shared_target.send_cases([to_wire(contract.at(shared_target.release), case) for case in chosen])
+    for case, seen in zip(chosen, shared_target.receive_cases(), strict=True):
+        assert seen["status"] in ("ok", "raised")
+        assert seen["phase"] != "prepare", f"{case.misuse}: {seen}"
+
+
+def test_a_result_that_is_missing_is_not_what_the_documented_call_gives():
+    case = next(c for c in boundary_cases(PAD, SCENARIO) if c.misuse.value == "tuple")
+    seen = {"status": "ok", "phase": "done", "result": {"type": "NoneType"}, "blobs": []}
+    judged = judge(claims_of(PAD)[-8:], evidence(PAD, case, seen, "2.13.0", "cpu"))
+    assert isinstance(judged["pad_sequence.sequences.alike"], Failure)
+
+
+def test_padding_with_nan_is_kept_only_where_all_padding_is_nan(shared_target: Target):
+    case = next(c for c in boundary_cases(PAD, SCENARIO) if c.misuse.kind == "nan" and c.sizes["drawn"] == (2, 1))
+    assert not told(PAD, case, shared_target)
+    with planted(shared_target, f"nan_lost({PAD.module!r})"):
+        assert told(PAD, case, shared_target) == {"pad_sequence.padding_value.nan"}
 
 
 def test_silence_takes_the_place_of_a_misleading_error_that_was_found_before(shared_target: Target):

@@ -25,7 +25,9 @@ from conformance.oracle.parts import (
     COUNT,
     FLAG,
     FLOATING,
+    LENGTH,
     NEVER,
+    NUMBER,
     POSITIVE,
     PROBABILITY,
     REQUIRED,
@@ -45,7 +47,7 @@ from conformance.oracle.parts import (
 
 # What a contract is written with; its parts are defined beside this file.
 __all__ = [
-    "CHOICE", "COUNT", "FLAG", "FLOATING", "NEVER", "POSITIVE", "PROBABILITY", "REQUIRED", "SIZE",
+    "CHOICE", "COUNT", "FLAG", "FLOATING", "LENGTH", "NEVER", "NUMBER", "POSITIVE", "PROBABILITY", "REQUIRED", "SIZE",
     "Argument", "Contract", "Domain", "Example", "Formula", "Layout", "Lists", "Parameter", "Port", "Size",
     "Statement", "TensorOf", "in_range",
 ]  # fmt: skip

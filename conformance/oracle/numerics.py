@@ -91,6 +91,7 @@ class Running:
         self.unit = ROUNDOFF[dtype]
         self.tiny = TINY[dtype]
         self.roundings = 0
+        self.lost = 0.0  # what gradients may lose as products on the way back are too small for the dtype
 
     def deepen(self, roundings: int) -> None:
         """Says that one term of a gradient may be rounded so many times more."""
@@ -110,7 +111,8 @@ class Running:
 
     def dot(self, x: Bounded, w: Weight, terms: int) -> Bounded:
         """``x @ w`` as a part of a sum of ``terms`` terms, which :meth:`sum` adds up."""
-        return Bounded(x.value @ w.value, (self.gamma(terms) * np.abs(x.value) + x.error) @ w.size)
+        error = (self.gamma(terms) * np.abs(x.value) + x.error) @ w.size
+        return Bounded(x.value @ w.value, error + self.tiny * terms)
 
     def sum(self, *parts: Bounded) -> Bounded:
         """The sum of parts whose roundings are counted in them already."""
@@ -189,6 +191,8 @@ class Directional(Running):
         plain = super().dot(x, w, terms)
         tangent = x.tangent @ w.value + x.value @ w.toward
         slope = x.slope @ w.size + np.abs(x.value) @ w.toward_size
+        self._lose(x.slope, w.size.shape[-1])
+        self._lose(w.toward_size, x.value.shape[-2])
         return Bounded(plain.value, plain.error, tangent, slope, x.drift @ w.size + x.error @ w.toward_size)
 
     def sum(self, *parts: Bounded) -> Bounded:
@@ -211,8 +215,13 @@ class Directional(Running):
         """At its kink the derivative is anything between 0 and 1."""
         return self._through(z, super().relu(z), (z.value > 0) * 1.0, (np.abs(z.value) <= z.error) * 1.0)
 
+    def _lose(self, slope: Any, products: int = 1) -> None:
+        """Each product on the way back to what has this slope may be off by the smallest number."""
+        self.lost += self.tiny * products * float(np.sum(slope))
+
     def _through(self, z: Bounded, plain: Bounded, factor: Array, error: Array) -> Bounded:
         """The chain rule for an elementwise function with this derivative, known up to an error."""
+        self._lose(z.slope, 2)
         return Bounded(
             plain.value,
             plain.error,
@@ -223,6 +232,8 @@ class Directional(Running):
 
     def times(self, a: Bounded, b: Bounded) -> Bounded:
         plain = super().times(a, b)
+        self._lose(a.slope)
+        self._lose(b.slope)
         left, right = np.abs(a.value), np.abs(b.value)
         return Bounded(
             plain.value,

@@ -11,8 +11,9 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 FLOATING = ("float32", "float64", "float16", "bfloat16")
 
 # What a page says that an argument is: "the number of …", a number that has to be there ("the last layer"), "if > 0, …
-# of corresponding size", a probability, one of its values, a flag.
+# of corresponding size", a probability, one of its values, a flag; "values for padded elements", "to have length …".
 COUNT, POSITIVE, SIZE, PROBABILITY, CHOICE, FLAG = "count", "positive", "size", "probability", "choice", "flag"
+NUMBER, LENGTH = "number", "length"
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class TensorOf:
 
 @dataclass(frozen=True)
 class Lists:
-    """Tuples of integers of any length in a range: the lengths of a batch of sequences."""
+    """Tuples of these integers, the simplest first, of any length in a range: the lengths of a batch of sequences."""
 
-    of: range
+    of: Sequence[int]
     min_size: int
     max_size: int
 

@@ -47,10 +47,12 @@ def _values_of(contract: Contract, case: Case) -> Values:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The outputs by name, each with its bound; ``relative`` is how far a term of a derivative may be rounded."""
+    """The outputs by name, each with its bound; ``relative`` is how far a term of a derivative may be rounded, and
+    ``lost`` what all terms together may lose by underflow."""
 
     outputs: Outputs
     relative: float
+    lost: float = 0.0
 
     def derivative(self, cotangents: Mapping[str, Array]) -> tuple[float, float]:
         """The derivative of all outputs, each times its cotangent; and how far gradients that round every operation
@@ -60,7 +62,7 @@ class Evaluated:
             found, weight = self.outputs[name], exact(cotangent)
             value += float((weight * found.tangent).sum())
             bound += float((np.abs(weight) * (found.drift + self.relative * found.slope)).sum())
-        return (value, bound * (1 + self.relative)) if self.relative < 0.5 else (value, math.inf)
+        return (value, bound * (1 + self.relative) + self.lost) if self.relative < 0.5 else (value, math.inf)
 
 
 def evaluate(
@@ -80,7 +82,7 @@ def evaluate(
     parameters = {name: exact(array) for name, array in given.parameters.items()}
     with np.errstate(all="ignore"):  # what is not finite is not compared
         outputs = contract.equations(a, Given(env, case.layout, inputs, parameters, case.train, order, toward, factors))
-    return None if outputs is None else Evaluated(outputs, a.roundings * a.unit + _OWN)
+    return None if outputs is None else Evaluated(outputs, a.roundings * a.unit + _OWN, a.lost)
 
 
 def fates(

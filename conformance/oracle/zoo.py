@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.oracle.contract import CHOICE, COUNT, FLAG, POSITIVE, PROBABILITY, SIZE, Argument
+from conformance.oracle.contract import CHOICE, COUNT, FLAG, LENGTH, NUMBER, POSITIVE, PROBABILITY, SIZE, Argument
 
 NAN: Mapping[str, Any] = {"as": "nan"}
 INFINITE: Mapping[str, Any] = {"as": "inf"}
@@ -55,6 +55,8 @@ EXCLUDED: Mapping[str, tuple[Exhibit, ...]] = {
         *(Exhibit(value, 0.0) for value in (-0.5, -1, NAN)),
         *(Exhibit(value, 0.5) for value in ("0.5", None, COMPLEX)),
     ),
+    NUMBER: tuple(Exhibit(value, 0.0) for value in ("0", "nan", None, COMPLEX)),
+    LENGTH: tuple(Exhibit(value, 7) for value in (0, -1, 7.5, "7", NAN, INFINITE, COMPLEX)),
     CHOICE: tuple(Exhibit(value, None) for value in ("", "no_such_choice", None, 0, 1, True, 1.5, ("tanh",))),
     "device": tuple(Exhibit(value, None) for value in ("no_such_device", "cpu:no", -1, 1.5)),
 }
@@ -68,6 +70,11 @@ ALIKE: Mapping[str, tuple[Exhibit, ...]] = {
         *(Exhibit(value, 0.0) for value in (0, False, -0.0, numpy("int64", 0), tensor(0.0))),
         *(Exhibit(value, 0.5) for value in (numpy("float32", 0.5), numpy("float64", 0.5), tensor(0.5), (0.5,))),
     ),
+    NUMBER: (
+        *(Exhibit(value, 1.0) for value in (1, True, tensor(1.0), (1.0,))),
+        *(Exhibit(numpy(of, 1), 1.0) for of in ("float32", "int64")),
+    ),
+    LENGTH: tuple(Exhibit(value, 7) for value in (7.0, numpy("int64", 7), tensor(7), (7,))),
     # Python takes any value for true or false; a page that says "if True" does not say otherwise.
     FLAG: (*(Exhibit(value, False) for value in _UNTRUE), *(Exhibit(value, True) for value in _TRUE)),
     "dtype": (

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from conformance.cases import Case, Input
+from conformance.oracle.claims.misuse import HAND_MADE
 from conformance.oracle.contract import Contract, Port
 from conformance.oracle.expression import call_of, expression
+from conformance.report.construction import hand_made, source
 from conformance.report.source import ScriptError, arranged, literal
+from conformance.wire import to_wire
 
+_COPIED = ("transposed", "sliced")  # memory that is a copy of the tensor of which the gradient is taken
 _SHOWN = 24  # elements that are printed
 
 
@@ -32,23 +36,47 @@ def calling(contract: Contract, case: Case, device: str, mode: str, modified: Se
     for item in case.inputs:
         yield f"{item.name} = {_input(item, device)}"
         if case.gradients and item.kind == "floating":
-            yield f"{item.name}.requires_grad_()"
+            yield f"{(leaf := _leaf(item, contract, case))} = {item.name}.detach().requires_grad_()"
+            if leaf != item.name:
+                yield f"{item.name} = {leaf}{'.clone()' if item.memory in _COPIED else ''}"
         yield from _formed(item, packed == item.name)
+        yield from _by_hand(item, case, device)
     watched = [item.name for item in case.inputs if item.name in modified and _is_tensor(item, packed)]
     yield from (f"{name}_before = {name}.clone()" for name in watched)
     outputs = [port for port in contract.outputs if case.layout in port.by_layout]
     names = ", ".join(port.name for port in outputs)
     if mode in ("no_grad", "inference"):
         yield f"with torch.{'no_grad' if mode == 'no_grad' else 'inference_mode'}():"
-    yield f"{'    ' * (mode in ('no_grad', 'inference'))}{names} = {_call(contract, case, env, mode)}"
-    if case.violation:
+    yield f"{'    ' * (mode in ('no_grad', 'inference'))}{names} = {_call(contract, case, env, mode, device)}"
+    if case.violation or case.misuse:
         yield 'print("observed: accepted")'
     for port in outputs:
         yield from _shown(port, case.layout)
+    if case.gradients and mode == "eager" and not case.misuse:
+        yield from _differentiated(contract, case, outputs)
     for name in watched:
         same = f"{name}.shape == {name}_before.shape and torch.equal({name}, {name}_before)"
         yield f'print("observed: {name} unchanged:", {same})'
     yield from _beside(contract, case, env)
+
+
+def _differentiated(contract: Contract, case: Case, outputs: Sequence[Port]) -> Iterator[str]:
+    """The gradients where the cotangents are 1, 2, 3, … too: where each of them went."""
+    floating = [port for port in outputs if port.kind(case.layout) == "floating"]
+    for port in floating:
+        data = f"torch.cat({port.name})" if port.each else f"{port.name}.data" if port.packed else port.name
+        yield f"outcome = {data}"
+        yield "weights = torch.arange(1, outcome.numel() + 1, dtype=outcome.dtype, device=outcome.device)"
+        yield "(outcome * weights.view_as(outcome)).sum().backward()"
+    for item in case.inputs:
+        if item.kind == "floating":
+            yield f'print("observed: gradient of {item.name}", {_leaf(item, contract, case)}.grad)'
+
+
+def _leaf(item: Input, contract: Contract, case: Case) -> str:
+    """The name of the tensor of which the gradient is taken, before it becomes a list or is packed."""
+    packed = contract.layout(case.layout).packed == item.name
+    return f"{item.name}_plain" if packed or item.form == "list" or item.memory in _COPIED else item.name
 
 
 def _beside(contract: Contract, case: Case, env: Any) -> Iterator[str]:
@@ -59,7 +87,7 @@ def _beside(contract: Contract, case: Case, env: Any) -> Iterator[str]:
         given += [f"{o.name}={_value(o.name, case.options.get(o.name, o.default))}" for o in contract.options]
         yield f'print("explicit:", {contract.module}({", ".join(given)}))'
     inverse = contract.inverse
-    if inverse is not None and not case.violation and not case.twin and expression(inverse.when)(env):
+    if inverse is not None and not (case.violation or case.misuse or case.twin) and expression(inverse.when)(env):
         yield f'print("undone:", {inverse.module}({_undoing(inverse.call, contract, env)}))'
 
 
@@ -79,7 +107,11 @@ def _undoing(call: str, contract: Contract, env: Any) -> str:
     return ", ".join([*map(text, tree.args), *(f"{k.arg}={text(k.value)}" for k in tree.keywords)])
 
 
-def _call(contract: Contract, case: Case, env: Any, mode: str) -> str:
+def _call(contract: Contract, case: Case, env: Any, mode: str, device: str) -> str:
+    if case.misuse:
+        args, kwargs = to_wire(contract, case)[0]["call"]
+        given = [_node(node, device) for node in args] + [f"{k}={_node(v, device)}" for k, v in kwargs.items()]
+        return f"{contract.module}({', '.join(given)})"
     options = [(o.name, _value(o.name, case.options[o.name])) for o in contract.options if o.name in case.options]
     passed = [value for _, value in options[: case.positional]]
     passed += [f"{name}={value}" for name, value in options[case.positional :]]
@@ -107,6 +139,45 @@ def _shown(port: Port, layout: str) -> Iterator[str]:
         yield f'print("observed: {data}", tuple({data}.shape), {data}.dtype, {data}.flatten()[:{_SHOWN}].tolist())'
     if port.packed and port.kind(layout) != "plain":
         yield f'print("observed: {name}", *{name}[1:])'
+
+
+# -- misuse ------------------------------------------------------------------------------------------------------------
+
+
+def _node(node: Any, device: str) -> str:
+    """An argument of a misused call: what stands for an input, or a value."""
+    if not isinstance(node, Mapping) or "as" not in node or "input" not in node:
+        return source(node, device)
+    elsewhere = f'to("{"meta" if device == "cpu" else "cpu"}")'
+    return _STANDS[node["as"]].format(node["input"], elsewhere=elsewhere)
+
+
+_STANDS = {
+    "numbers": "[t.tolist() for t in {0}]", "ndarray": "numpy.array({0}.tolist())", "alone": "({0},)",
+    "number": "1.0", "string": '"tensor"', "none": "None", "list": "{0}.tolist()", "parts": "tuple({0})",
+    "tuple": "tuple({0})", "data": "{0}.data", "listed": "[{0}]", "generator": "(t for t in {0})",
+    "stacked": "torch.stack(list({0}))", "empty": "[]", "empty one": "{0}", "nested": "[[*{0}]]",
+    "with none": "[*{0}[:-1], None]", "other dtype": "[*{0}[:-1], {0}[-1].double()]",
+    "other shape": "[*{0}[:-1], {0}[-1][:, :1]]", "other rank": "[*{0}[:-1], {0}[-1][:, 0]]",
+    "strings": "[str(n) for n in {0}.tolist()]", "int32": "{0}.int()", "whole": "{0}.float()",
+    "negative": "torch.cat([torch.full_like({0}[:1], -1), {0}[1:]])",
+    "beyond": "torch.cat([torch.full_like({0}[:1], len({0})), {0}[1:]])",
+    "huge": "torch.cat([torch.full_like({0}[:1], 1 << 62), {0}[1:]])",
+    "elsewhere": "{0}.{elsewhere}", "other device": "[*{0}[:-1], {0}[-1].{elsewhere}]",
+}  # fmt: skip
+
+
+def _by_hand(item: Input, case: Case, device: str) -> Iterator[str]:
+    """A packed sequence with a part that does not belong to it."""
+    wrong = case.misuse
+    if wrong is None or wrong.of != item.name:
+        return
+    if wrong.kind == "batch_sizes_kind":
+        how = {"elsewhere": "elsewhere", "int32": "int32", "float32": "whole"}[wrong.value]
+        sizes = _node({"as": how, "input": f"{item.name}.batch_sizes"}, device)
+        yield f"{item.name} = torch.nn.utils.rnn.PackedSequence({item.name}.data, {sizes}, *{item.name}[2:])"
+    elif wrong.kind in HAND_MADE:
+        yield from hand_made(item.name, {wrong.kind: wrong.value})
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------

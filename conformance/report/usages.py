@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from conformance.report import shipped
 from conformance.report.construction import constructor
 from conformance.report.source import ScriptError
 
@@ -15,6 +16,7 @@ CALLED = {
     "on_meta": "called",
     "written_out": "called",
     "nested": "parent.part",
+    **dict.fromkeys(shipped.NAMES, "called"),
 }  # what is called, where that is not the module
 NEGATED = ("replaced", "deleted", "data", "functional_call")  # these compute with the negative of each parameter
 AS_LEFT = ("weight_norm", "orthogonal", "pruned")  # these compute with what they make of a matrix
@@ -193,6 +195,9 @@ _AFTER = {
 
 def prepared(usage: str, module: str, wire: Mapping[str, Any], device: str, call: str) -> Iterator[str]:
     """What is done with the module before it is called."""
+    if usage in shipped.NAMES:
+        yield from shipped.lines(usage)
+        return
     if usage not in _LINES:
         raise ScriptError(f"{usage[:40]!r} is no usage that is known here")
     for line in _LINES[usage]:

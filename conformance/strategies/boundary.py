@@ -16,6 +16,7 @@ from conformance.oracle.contract import Contract, Domain, Example, Lists
 from conformance.oracle.expression import expression
 from conformance.strategies.build import Impossible, Pick, violations
 from conformance.strategies.calls import input_of
+from conformance.strategies.miscall import all_miscalls
 from conformance.strategies.misuse import all_misuses
 from conformance.strategies.reduce import Choices, recording
 from conformance.strategies.scenarios import build
@@ -32,14 +33,18 @@ def boundary_cases(contract: Contract, scenario: str) -> list[Case]:
 
 def boundary_choices(contract: Contract, scenario: str) -> list[tuple[Case, Choices]]:
     """The boundary cases, each with the choices that made it (none for an example of a page)."""
-    found: list[tuple[Case, Choices]] = [(_example(contract, e), {}) for e in contract.examples if e.layout == scenario]
-    special = {"refused": _refused, "misused": _misused}.get(scenario)
-    picks = special(contract) if special else map(_pick_from, _rows(contract, scenario))
+    found = examples(contract, scenario)
+    picks = LISTED[scenario](contract) if scenario in LISTED else map(_pick_from, _rows(contract, scenario))
     for pick in picks:
         made: Choices = {}
         with contextlib.suppress(Impossible):
             found.append((build(contract, scenario, recording(pick, made)), made))
     return list({case.hash: (case, made) for case, made in found}.values())
+
+
+def examples(contract: Contract, scenario: str) -> list[tuple[Case, Choices]]:
+    """The examples of the page as cases."""
+    return [(_example(contract, example), {}) for example in contract.examples if example.layout == scenario]
 
 
 def _refused(contract: Contract) -> Iterator[Pick]:
@@ -52,9 +57,12 @@ def _refused(contract: Contract) -> Iterator[Pick]:
 
 def _misused(contract: Contract) -> Iterator[Pick]:
     """Everything that can be passed by mistake; where that is made of the case, often enough to see all of it."""
-    for chosen in all_misuses(contract):
+    for chosen in all_miscalls(contract) if contract.function else all_misuses(contract):
         for step in range(HAND_MADE_VARIANTS if chosen["misuse"][1] in HAND_MADE else 2):
             yield _pick_step(chosen, step)
+
+
+LISTED = {"refused": _refused, "misused": _misused}  # scenarios whose cases are listed, not combined
 
 
 def _pick_step(fixed: Mapping[str, Any], step: int) -> Pick:
@@ -62,7 +70,7 @@ def _pick_step(fixed: Mapping[str, Any], step: int) -> Pick:
     asked = itertools.count(1)
 
     def pick(name: str, domain: Domain) -> Any:
-        values = _edges(name, domain)
+        values = edges(name, domain)
         if name in fixed and isinstance(domain, Sequence) and fixed[name] not in domain:
             raise Impossible(f"{name} cannot be {fixed[name]} here")
         return fixed[name] if name in fixed else values[(step * (next(asked) % 5 or 1)) % len(values)]
@@ -103,13 +111,14 @@ def _rows(contract: Contract, scenario: str) -> Iterator[dict[str, Any]]:
 
 def _note(choices: dict[str, list[Any]], step: int, name: str, domain: Domain) -> Any:
     """Remembers the edge values of a choice and answers with another one at each walk."""
-    values = _edges(name, domain)
+    values = edges(name, domain)
     known = choices.setdefault(name, [])
     known.extend(value for value in values if value not in known)
     return values[step % len(values)]
 
 
-def _edges(name: str, domain: Domain) -> list[Any]:
+def edges(name: str, domain: Domain) -> list[Any]:
+    """The values of a choice at which things go wrong: the first few, the least, the greatest, the empty ones."""
     if isinstance(domain, Lists):
         return list(_LENGTHS)
     if name == "seed":

@@ -14,7 +14,8 @@ from typing import Any
 
 from conformance.cases import Case, Input, Violation
 from conformance.oracle.claims.refusal import breakable
-from conformance.oracle.claims.usage import BY_NAME, Usage, usages_of
+from conformance.oracle.claims.usage import BY_NAME, usages_of
+from conformance.oracle.claims.uses import Usage
 from conformance.oracle.contract import REQUIRED, Argument, Contract, Domain, Layout, Port, TensorOf
 from conformance.oracle.expression import expression, shape
 
@@ -43,7 +44,7 @@ def module_case(contract: Contract, scenario: str, pick: Pick) -> Case:
     usage = None
     if scenario == "usage":
         usage = BY_NAME[pick("usage", tuple(usage.name for usage in usages_of(contract)))]
-        pick = _trying(usage.tried, pick)
+        pick = _trying(usage.choices(contract), pick)
     layout = contract.layout(_layout(contract, scenario, pick))
     broken = pick("violation", violations(contract, layout)) if scenario == "refused" else None
     dtypes = contract.dtypes[:2] if broken else contract.dtypes

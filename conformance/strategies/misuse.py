@@ -33,7 +33,7 @@ def misused(contract: Contract, pick: Pick) -> Case:
     if kind in ("excluded", "alike"):
         return _argument(contract, of, kind, pick)
     if of == "constructor":
-        case = module_case(contract, "constructor", _Fixed(pick, {"by position": False}))
+        case = module_case(contract, "constructor", Fixed(pick, {"by position": False}))
         return replace(case, twin=False, misuse=Misuse(of, kind))
     return _called(contract, of, kind, pick)
 
@@ -52,18 +52,18 @@ def _argument(contract: Contract, of: str, kind: str, pick: Pick) -> Case:
     place = pick("exhibit", range(len(shown)))
     value, near = shown[place].value, shown[place].near
     if of in ("dtype", "device"):
-        case = module_case(contract, "constructor", _Fixed(pick, {"by position": False, "factory": True}))
+        case = module_case(contract, "constructor", Fixed(pick, {"by position": False, "factory": True}))
         case = replace(case, twin=False, arguments={**case.arguments, of: near})
     else:
         layout = pick("layout", contract.layout_names)
-        case = module_case(contract, layout, _Fixed(pick, {of: near, "dtype": "float32"}, contract.argument(of).values))
+        case = module_case(contract, layout, Fixed(pick, {of: near, "dtype": "float32"}, contract.argument(of).values))
     return replace(case, misuse=Misuse(of, kind, value))
 
 
 def _constrained(contract: Contract, of: str, pick: Pick) -> Case:
     """Documented values that the page does not admit together."""
     layout = pick("layout", contract.layout_names)
-    broken = _Broken(contract, of, _Fixed(pick, {"dtype": "float32"}))
+    broken = _Broken(contract, of, Fixed(pick, {"dtype": "float32"}))
     case = module_case(contract, layout, broken)
     return replace(case, misuse=Misuse(of, "constraint", case.arguments[of]))
 
@@ -75,12 +75,12 @@ def _called(contract: Contract, of: str, kind: str, pick: Pick) -> Case:
     group = next((names for names in contract.groups if of.partition(", ")[0] in names), ())
     fixed: dict[str, Any] = {f"give {group[0]}": True} if group else {}
     dtype = pick("dtype", tuple(d for d in _DTYPES if d in contract.dtypes) or contract.dtypes[:1])
-    case = module_case(contract, layout.name, _Fixed(pick, {**fixed, "dtype": dtype}))
+    case = module_case(contract, layout.name, Fixed(pick, {**fixed, "dtype": dtype}))
     if kind == "dtype":
         return _of_dtype(case, of, pick)
     if kind in HAND_MADE:
         item = next(item for item in case.inputs if item.name == of)
-        return replace(case, misuse=Misuse(of, kind, pick("hand-made", _hand_made(item, kind))))
+        return replace(case, misuse=Misuse(of, kind, pick("hand-made", hand_made_parts(item, kind))))
     whats = NESTINGS if kind == "nesting" else _types(contract, of, layout.packed == of) if kind == "type" else ()
     return replace(case, misuse=Misuse(of, kind, pick("what", whats) if whats else None))
 
@@ -99,7 +99,7 @@ def _of_dtype(case: Case, of: str, pick: Pick) -> Case:
     return replace(case, inputs=inputs, misuse=Misuse(of, "dtype", dtype))
 
 
-def _hand_made(item: Input, kind: str) -> Sequence[tuple[Any, ...]]:
+def hand_made_parts(item: Input, kind: str) -> Sequence[tuple[Any, ...]]:
     """Batch sizes and indices that belong to no batch of sequences."""
     lengths = item.lengths or ()
     sizes = tuple(sum(length > t for length in lengths) for t in range(max(lengths)))
@@ -115,7 +115,7 @@ def _hand_made(item: Input, kind: str) -> Sequence[tuple[Any, ...]]:
     return tuple(value for value in dict.fromkeys(found) if value != sizes or any(type(v) is float for v in value))
 
 
-class _Fixed:
+class Fixed:
     """A pick that knows some answers already, and makes plain calls. Of those that are ``documented`` it gives none
     that is not on offer."""
 

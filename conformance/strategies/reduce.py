@@ -45,7 +45,7 @@ def rebuilt(contract: Contract, scenario: str, wanted: Choices) -> tuple[Case, C
 
 def _closest(wanted: Any, domain: Domain) -> Any:
     if isinstance(domain, Lists):
-        return wanted if wanted is not None else (domain.of.start,) * domain.min_size
+        return wanted if wanted is not None else (domain.of[0],) * domain.min_size
     return wanted if any(type(wanted) is type(v) and wanted == v for v in domain) else domain[0]
 
 
@@ -84,6 +84,6 @@ def _shorter(value: tuple[int, ...], domain: Lists) -> Iterator[tuple[int, ...]]
         yield value[: domain.min_size]
         yield from (value[:i] + value[i + 1 :] for i in range(len(value)))
     for i, number in enumerate(value):
-        if number > domain.of.start:
-            yield (*value[:i], domain.of.start, *value[i + 1 :])
+        if number > domain.of[0]:
+            yield (*value[:i], domain.of[0], *value[i + 1 :])
             yield (*value[:i], number - 1, *value[i + 1 :])

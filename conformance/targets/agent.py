@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:  # in the target, the sources of these have run before this one
-    from conformance.targets.apart import apart, forks
+    from conformance.targets.apart import apart, ends_in, forks
     from conformance.targets.functions import run_function
     from conformance.targets.misuses import made, passed
     from conformance.targets.tensors import (
@@ -52,7 +52,7 @@ def hello(device: str, mode: str) -> dict[str, Any]:
         torch.empty(1, device=device)
     except Exception as error:
         return {"absent": f"no {device} device: {_first_line(error)}"}
-    return {"environment": environment()}
+    return {"environment": environment(), "forks": forks(DEVICE, MODE)}
 
 
 def environment() -> dict[str, Any]:
@@ -130,9 +130,22 @@ def _run_one(case: dict[str, Any], blobs: list[bytes], out: list[bytes]) -> dict
             seen["status"] = "raised"
             seen["exception"] = type(error).__name__
             seen["message"] = str(error)[:2000]
+            if _poisoned(error):
+                seen["poisoned"] = True
     seen["warnings"] = sorted({f"{w.category.__name__}: {str(w.message)[:300]}" for w in caught})
     seen["seconds"] = time.perf_counter() - started
     return seen
+
+
+def _poisoned(error: Exception) -> bool:
+    """Whether the device's context is lost, as after an assertion on the device: then every later call fails too."""
+    if "CUDA error" not in str(error) and "HIP error" not in str(error) and DEVICE.partition(":")[0] != "cuda":
+        return False
+    try:
+        torch.zeros(1, device=DEVICE).tolist()
+    except Exception:
+        return True
+    return False
 
 
 def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: list[bytes]) -> None:
@@ -157,6 +170,8 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
         module = module.to(DEVICE)
     _fill(module, blobs[0], case)
     module.train(case["train"])
+    if case.get("file"):  # comes behind all others
+        case["file"] = blobs[-1]
     tensors = {item["name"]: _tensor(item, blobs[1 + place]) for place, item in enumerate(case["inputs"])}
     differentiated = case["gradients"] and MODE == "eager"
     if differentiated:
@@ -169,6 +184,7 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
     use, module, result = _use(case, module, inputs, seen)
     seen["result"] = _observed(result, out)
     seen["draws"] = [_observed(drawn, out) for drawn in use.drawn]
+    seen["told"] = [_observed(told, out) for told in use.told]
     seen["modified"] = [name for name, value, before in watched if not _unchanged(value, before)]
     if differentiated:
         seen["phase"] = "backward"
@@ -179,6 +195,9 @@ def _run(case: dict[str, Any], blobs: list[bytes], seen: dict[str, Any], out: li
             check()
     seen["phase"] = "done"
     seen["noticed"] = use.noticed
+    if use.kept:
+        out.append(use.kept)
+        seen["kept"] = len(out) - 1
     seen["effective"] = {name: _observed(tensor, out) for name, tensor in effective(use, module).items()}
 
 
@@ -206,6 +225,7 @@ def _use(case: dict[str, Any], module: torch.nn.Module, inputs: dict[str, Any], 
 
     packed = any(not isinstance(value, torch.Tensor) for value in inputs.values())
     use = Use(module, again, call, packed)
+    use.file = case.get("file", b"")
     seen["phase"] = case["usage"] if case["usage"] != "plain" else "call"
     with _Clock(seen):
         use.drawn = [seeded(seed) for seed in case["draws"]]
@@ -327,16 +347,21 @@ def _first_line(error: BaseException) -> str:
 
 
 def serve(channel: Any) -> None:
-    """Answers requests ``(name, JSON, blobs)`` one by one until the other side closes the channel."""
+    """Answers requests ``(name, JSON, blobs, seconds)`` one by one until the other side closes the channel.
+
+    After so many seconds the process dies of SIGALRM: one that hangs in C notices neither a judge that died nor a line
+    that was cut, and would stay for ever."""
     handlers: dict[str, Any] = {"hello": hello, "describe": describe, "run": run}
-    for name, arguments, blobs in channel:
+    for name, arguments, blobs, seconds in channel:
         out: list[Any] = []
+        ends_in(seconds)
         try:
             answer = handlers[name](*json.loads(arguments), *([blobs, out] if name == "run" else []))
         except Exception as error:
             import traceback
 
             answer = {"broken": f"{_first_line(error)}\n{traceback.format_exc()}"}
+        ends_in(0)
         channel.send((json.dumps(answer), out))
 
 

@@ -20,6 +20,12 @@ def forks(device: str, mode: str) -> bool:
     return hasattr(os, "fork") and device.partition(":")[0] in ("cpu", "meta") and mode != "compile"
 
 
+def ends_in(seconds: float) -> None:
+    """Lets the system end this process after so many seconds, whatever it is at; 0 takes that back."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
 def apart(work: Callable[[], Any], limit: float) -> Any:
     """What ``work`` gives in a fork, which may take ``limit`` seconds; its death or its silence is an outcome too."""
     reading, writing = os.pipe()
@@ -28,6 +34,7 @@ def apart(work: Callable[[], Any], limit: float) -> Any:
         code = 1
         try:
             os.close(reading)
+            ends_in(limit + 5)
             _write(writing, *work())
             code = 0
         except SystemExit as ended:
@@ -68,7 +75,7 @@ def _write(to: int, seen: dict[str, Any], blobs: list[bytes]) -> None:
 
 def _read(source: int, deadline: float) -> bytes | None:
     """Everything until the other side ends; None where that takes too long."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         ready, _, _ = select.select([source], [], [], max(deadline - time.monotonic(), 0))
         if not ready:

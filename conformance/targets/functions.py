@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:  # in the target, all of this is in one namespace
-    from conformance.targets.agent import MODE, _backward, _Clock, _find, _grad_mode, _gradient, _value
+    from conformance.targets.agent import DEVICE, MODE, _backward, _Clock, _find, _grad_mode, _gradient, _value
+    from conformance.targets.misuses import mistaken
     from conformance.targets.tensors import DTYPES, _arranged, _observed, _pack, _packed, _plain, _snapshot, _unchanged
 
 
@@ -85,7 +86,10 @@ def _formed(tensor: torch.Tensor, item: dict[str, Any]) -> Any:
 
 def _meant(node: Any, inputs: dict[str, Any]) -> Any:
     """An argument of a call: an input by its name, or a value."""
-    return inputs[node["input"]] if isinstance(node, dict) and "input" in node else _value(node)
+    if isinstance(node, dict) and "input" in node:
+        value = inputs[node["input"]]
+        return mistaken(node["as"], value, DEVICE) if "as" in node else value
+    return _value(node)
 
 
 def _undone(call: Any, inputs: dict[str, Any], result: Any, out: list[bytes]) -> dict[str, Any]:

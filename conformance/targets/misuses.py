@@ -48,12 +48,78 @@ def passed(node: dict[str, Any], inputs: dict[str, Any], device: str) -> Any:
         import numpy
 
         return numpy.array(value.tolist())
-    return value.to("meta" if torch.device(device).type == "cpu" else "cpu")
+    return _elsewhere(value, device)
+
+
+def _elsewhere(tensor: torch.Tensor, device: str) -> torch.Tensor:
+    return tensor.to("meta" if torch.device(device).type == "cpu" else "cpu")
+
+
+def _numbers(value: Any) -> Any:
+    return [tensor.tolist() for tensor in value] if isinstance(value, list) else value.tolist()
+
+
+def _ndarray(value: Any) -> Any:
+    import numpy
+
+    return numpy.array(value.tolist())
+
+
+def _with_first(value: torch.Tensor, number: int) -> torch.Tensor:
+    return torch.cat([torch.full_like(value[:1], number), value[1:]])
+
+
+# What stands for an input of a function: a tensor, lengths, a list of tensors or a packed sequence.
+_STANDS: dict[str, Callable[[Any], Any]] = {
+    "numbers": _numbers,
+    "ndarray": _ndarray,
+    "alone": lambda value: (value,),
+    "number": lambda value: 1.0,
+    "string": lambda value: "tensor",
+    "none": lambda value: None,
+    "list": lambda value: value.tolist(),
+    "tuple": lambda value: tuple(value if isinstance(value, list) else value.tolist()),
+    "parts": tuple,
+    "data": lambda value: value.data,
+    "listed": lambda value: [value],
+    "generator": lambda value: (tensor for tensor in value),
+    "stacked": lambda value: torch.stack(list(value)),
+    "empty": lambda value: [],
+    "empty one": lambda value: value,
+    "nested": lambda value: [value if isinstance(value, list) else value.tolist()],
+    "with none": lambda value: [*value[:-1], None],
+    "other dtype": lambda value: [*value[:-1], value[-1].double()],
+    "other shape": lambda value: [*value[:-1], value[-1][:, :1]],
+    "other rank": lambda value: [*value[:-1], value[-1][:, 0]],
+    "strings": lambda value: [str(number) for number in value.tolist()],
+    "int32": lambda value: value.int(),
+    "whole": lambda value: value.float(),
+    "negative": lambda value: _with_first(value, -1),
+    "beyond": lambda value: _with_first(value, len(value)),
+    "huge": lambda value: _with_first(value, 1 << 62),
+}
+
+
+def mistaken(what: str, value: Any, device: str) -> Any:
+    """What is passed to a function in place of an input."""
+    if what == "elsewhere":
+        return _elsewhere(value, device)
+    if what == "other device":
+        return [*value[:-1], _elsewhere(value[-1], device)]
+    return _STANDS[what](value)
+
+
+def _part(value: Any, own: Any, device: Any) -> Any:
+    """A part of a packed sequence: of these numbers, or of its own in another form."""
+    if not isinstance(value, dict):
+        return torch.tensor(value)
+    what = str(value["as"])
+    return mistaken({"float32": "whole"}.get(what, what), own, str(device))
 
 
 def hand_made(packed: Any, changed: dict[str, Any]) -> Any:
     """A packed sequence with other batch sizes or indices than those that belong to it."""
-    given = {name: torch.tensor(value) for name, value in changed.items()}
+    given = {name: _part(value, getattr(packed, name), packed.data.device) for name, value in changed.items()}
     if "batch_sizes" not in changed:
         given = {name: value.to(packed.data.device) for name, value in given.items()}
     kept = {name: getattr(packed, name) for name in ("batch_sizes", "sorted_indices", "unsorted_indices")}

@@ -70,7 +70,7 @@ def _observed(value: Any, out: list[bytes]) -> dict[str, Any]:
         return {"type": "packed", **_packed(value), "blob": _keep(value.data, out)}
     if isinstance(value, torch.Tensor):
         described = {"shape": tuple(value.shape), "dtype": _dtype(value), "device": str(value.device)}
-        return {"type": "tensor", **described, "blob": _keep(value, out)}
+        return {"type": "tensor", **described, "strides": value.stride(), "blob": _keep(value, out)}
     if isinstance(value, (tuple, list)):
         return {"type": type(value).__name__, "items": [_observed(item, out) for item in value]}
     if isinstance(value, bool):

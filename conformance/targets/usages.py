@@ -39,6 +39,9 @@ class Use:
         self.packed = packed
         self.noticed: list[str] = []
         self.changed: list[str] = []
+        self.told: list[Any] = []  # tensors for the judge, beside the result
+        self.file = b""  # one that another release saved
+        self.kept = b""  # one for another release
         self.drawn: list[Any] = []  # the results under the seeds of the case
         self.after: list[Callable[[], None]] = []  # checks to be made when gradients have been taken
 
@@ -115,6 +118,27 @@ def save(use: Use) -> tuple[torch.nn.Module, Any]:
     torch.save(use.module.state_dict(), file)
     file.seek(0)
     return _loaded(use, use.again(), torch.load(file))
+
+
+def state_kept(use: Use) -> tuple[torch.nn.Module, Any]:
+    """For another release to load."""
+    file = io.BytesIO()
+    torch.save(use.module.state_dict(), file)
+    use.kept = file.getvalue()
+    return plain(use)
+
+
+def state_given(use: Use) -> tuple[torch.nn.Module, Any]:
+    """Of another release."""
+    return _loaded(use, use.again(), torch.load(io.BytesIO(use.file)))
+
+
+def whole(use: Use) -> tuple[torch.nn.Module, Any]:
+    file = io.BytesIO()
+    torch.save(use.module, file)
+    file.seek(0)
+    other = torch.load(file)
+    return other, use.call(other)
 
 
 def cast(use: Use) -> tuple[torch.nn.Module, Any]:
@@ -317,7 +341,8 @@ def written_out(use: Use) -> tuple[torch.nn.Module, Any]:
 
 USAGES: dict[str, Callable[[Use], tuple[torch.nn.Module, Any]]] = {
     "plain": plain, "state_dict": state_dict, "assigned": assigned, "meta": meta, "deepcopy": deepcopy,
-    "pickle": pickled, "save": save, "cast": cast, "moved": moved, "replaced": replaced, "deleted": deleted,
+    "pickle": pickled, "save": save, "state_kept": state_kept, "state_given": state_given, "whole": whole,
+    "cast": cast, "moved": moved, "replaced": replaced, "deleted": deleted,
     "data": data, "functional_call": functional_call, "parametrized": parametrized, "weight_norm": weight_norm,
     "orthogonal": orthogonal, "pruned": pruned, "frozen": frozen, "no_grad": no_grad,
     "inference_mode": inference_mode, "hooks": hooks, "repeated": repeated, "nested": nested,

@@ -13,7 +13,8 @@ from tests.planted.function_faults import function_fault
 from tests.planted.misuse_faults import misuse_fault
 from tests.planted.paths import path
 
-_FILES = ("library.py", "function_library.py", "drawn.py", "value_library.py", "usage_library.py", "misuse_library.py")
+_FILES = ("library.py", "function_library.py", "drawn.py", "value_library.py", "usage_library.py", "identity_library.py",
+          "misuse_library.py")  # fmt: skip
 LIBRARIES = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in _FILES]
 ONCE = f"import sys\nif 'planted' not in sys.modules:\n    [exec(text, {{}}) for text in {LIBRARIES!r}]"
 
@@ -131,6 +132,4 @@ def planted(target: Target, fault: str) -> Iterator[None]:
 
 def execute(target: Target, source: str) -> None:
     """Runs source in the target's process, beside the agent that serves it; the library of faults is there first."""
-    if target._group is None:
-        target.start()
-    next(iter(target._group)).remote_exec(f"{ONCE}\n{source}").waitclose(60)
+    target.execute(f"{ONCE}\n{source}")

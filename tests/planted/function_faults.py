@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.oracle.claims import Claim
 from conformance.oracle.contract import Argument, Contract
+from tests.planted.misuse_faults import deaths
 from tests.planted.paths import path
 
 _PACKED = {
@@ -19,6 +20,8 @@ def function_fault(claim: Claim, contract: Contract) -> str:
     module, where = contract.module, claim.scenario
     name = claim.id.removeprefix(f"{contract.prefix}.").removesuffix(f".{where}")
     outputs = [port.name for port in contract.outputs]
+    if where == "misused" or name == "memory_safety":
+        return _miscall_fault(name, contract, where)
     match name.split("."):
         case ["arguments", "positional"]:
             return f"argument_lost({module!r}, {len(contract.inputs)})"
@@ -54,6 +57,37 @@ def function_fault(claim: Claim, contract: Contract) -> str:
         case [port, *what] if port in outputs:
             return f"result_changed({module!r}, {where!r}, (), {_PACKED['.'.join(what)]!r})"
     raise AssertionError(f"no fault is planted for {claim.id}: a claim that cannot fail is a defect")
+
+
+def _miscall_fault(name: str, contract: Contract, scenario: str) -> str:
+    """The fault that a claim on the misuse of a function is there to catch: in one argument, where there is one."""
+    module = contract.module
+    match name.split("."):
+        case ["memory_safety"]:
+            return f"function_kills({module!r}, {deaths(module, scenario)!r})"
+        case ["call", "refuses"]:
+            return f"function_swallows({module!r}, '')"
+        case ["padding_value", "nan"]:
+            return f"nan_lost({module!r})"
+        case ["none"]:
+            return f"none_refused({module!r})"
+        case [_, "unlike"]:
+            return f"unlike_swallowed({module!r})"
+        case [_, "batch_sizes", "kind"]:
+            return "batch_sizes_made_up()"
+    argument = name.partition(".")[0]
+    place = [a.name for a in contract.signature].index(argument)
+    return f"odd_swallowed({module!r}, {place}, {argument!r}, {_usual(argument, contract)!r})"
+
+
+def _usual(name: str, contract: Contract) -> list[str]:
+    """The types, or the words, that an argument documents."""
+    if name in {port.name for port in contract.inputs}:
+        port, layout = contract.port(name), contract.layouts[0]
+        return ["PackedSequence"] if layout.packed == name else ["list"] if port.each else ["Tensor"]
+    usual = {"flag": ["bool"], "number": ["float"], "length": ["int", "NoneType"]}
+    option = contract.option(name)
+    return usual.get(option.stated) or [*option.values]
 
 
 def _other(option: Argument) -> object:

@@ -12,6 +12,7 @@ from conformance.oracle.claims import (
     dropout,
     function,
     initialisation,
+    miscall,
     misuse,
     packed,
     refusal,
@@ -25,7 +26,7 @@ from conformance.oracle.contract import Contract
 __all__ = ["SEVERITIES", "Claim", "Evidence", "Failure", "Judgement", "Within", "claims_of", "scenarios_of"]
 
 _FAMILIES = (documentation, sizes, constructor, call, function, packed, values, usage, initialisation, dropout, refusal,
-             misuse, article)  # fmt: skip
+             misuse, miscall, article)  # fmt: skip
 _CACHE: dict[int, tuple[Claim, ...]] = {}
 _SCENARIOS: dict[int, tuple[str, ...]] = {}
 
@@ -48,7 +49,7 @@ def scenarios_of(contract: Contract) -> tuple[str, ...]:
         drops = (dropout.SCENARIO,) if contract.dropped else ()
         refuses = (refusal.SCENARIO,) if contract.refuses else ()
         before = ("constructor",) if not contract.function else ("arguments",) if function.written(contract) else ()
-        wrong = (misuse.SCENARIO,) if misuse.judged(contract) else ()
+        wrong = (misuse.SCENARIO,) if misuse.judged(contract) or miscall.judged(contract) else ()
         _SCENARIOS[key] = ("documentation", *before, *contract.layout_names, *uses, *fresh, *drops, *refuses, *wrong)
     return _SCENARIOS[key]
 

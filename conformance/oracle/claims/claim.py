@@ -10,9 +10,11 @@ from typing import Any
 
 from conformance.cases import Case
 from conformance.oracle.contract import Contract
+from conformance.oracle.dtypes import may_refuse
 from conformance.oracle.equations.given import Outputs
 from conformance.oracle.fates import Fates
 from conformance.oracle.numerics import Array
+from conformance.oracle.proven import faults
 from conformance.oracle.reference import Evaluated, evaluate, fates, values_of
 from conformance.values import Values, decode, directions
 
@@ -21,11 +23,15 @@ SEVERITIES = ("crash", "hang", "silent", "wrong", "refused", "misleading", "docu
 
 @dataclass(frozen=True)
 class Failure:
-    """A promise that was broken: what it says, what happened. Severity is one of :data:`SEVERITIES`."""
+    """A promise that was broken: what it says, what happened. Severity is one of :data:`SEVERITIES`.
+
+    ``where`` finds out which elements are beyond their bounds; called for failures that are shown, not for all.
+    """
 
     expected: str
     observed: str
     severity: str = "wrong"
+    where: Callable[[], Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
 
 
 class Within(float):
@@ -45,6 +51,7 @@ class Evidence:
     seen: Mapping[str, Any]
     env: Mapping[str, Any]
     device: str
+    release: str
 
     @property
     def ok(self) -> bool:
@@ -134,7 +141,7 @@ class Claim:
     def to_json(self) -> dict[str, Any]:
         """What ``conformance claims --json`` prints and run files carry."""
         names = ("id", "module", "scenario", "statement", "formula", "source", "releases", "authority")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, "proven": faults().get(self.id)}
 
 
 def named(returns: str, result: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -201,13 +208,17 @@ def together(judgements: Iterable[Judgement]) -> Judgement:
 
 
 def unsupported(evidence: Evidence) -> bool:
-    """Whether the target says plainly that it lacks an implementation for the case's narrow dtype.
+    """Whether the target says plainly that it lacks an implementation for the case's dtype, where it may.
 
     No page promises which dtypes a device computes in, so a clear refusal is counted apart, neither kept nor broken.
     """
-    narrow = evidence.case.dtype in ("float16", "bfloat16")
-    message = evidence.seen.get("message", "")
-    return narrow and evidence.seen["status"] == "raised" and any(word in message for word in _REFUSALS)
+    case, message = evidence.case, evidence.seen.get("message", "")
+    if evidence.seen["status"] == "raised" and any(word in message for word in _NO_MEMORY):
+        return True  # it says something about the machine, not about torch
+    if evidence.seen["status"] != "raised" or not any(word in message for word in _REFUSALS):
+        return False
+    return may_refuse(case.module, case.dtype, evidence.device, evidence.release)
 
 
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 _REFUSALS = ("not implemented for", "is not supported", "not supported for", "unsupported dtype")

@@ -31,7 +31,8 @@ _ATTRIBUTE = re.compile(r"^'([\w.]+)' object has no attribute")
 _WRONG_PROGRAM = ("NameError", "UnboundLocalError", "KeyError", "RecursionError", "SystemError", "MemoryError")
 _TYPES = {  # what stands for a tensor, and its type
     "list": "list", "ndarray": "numpy.ndarray", "tuple": "tuple", "none": "NoneType", "number": "float",
-    "string": "str", "stacked": "Tensor",
+    "string": "str", "stacked": "Tensor", "absent": "NoneType", "generator": "generator", "strings": "str",
+    "numbers": "float", "with none": "NoneType",
 }  # fmt: skip
 _NESTED = ("tuple", "list")
 

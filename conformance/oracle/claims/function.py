@@ -37,7 +37,7 @@ def claims(contract: Contract) -> Iterator[Claim]:
     for layout in contract.layouts if any(option.name == "padding_value" for option in contract.options) else ():
         yield Claim(f"{contract.prefix}.output.padding.{layout.name}", contract.module, layout.name,
                     "elements beyond the length of their sequence are padding_value", "Args: padding_value",
-                    partial(_padding, contract.port("output")))  # fmt: skip
+                    partial(padding, contract.port("output")))  # fmt: skip
     if inverse := contract.inverse:
         for layout in contract.layouts:
             yield Claim(f"{contract.prefix}.inverse.{layout.name}", contract.module, layout.name, inverse.statement,
@@ -103,7 +103,8 @@ def _difference(one: Any, two: Any) -> str:
 # -- padding -----------------------------------------------------------------------------------------------------------
 
 
-def _padding(port: Port, e: Evidence) -> Judgement:
+def padding(port: Port, e: Evidence) -> Judgement:
+    """Whether nothing but ``padding_value`` stands beyond the lengths."""
     found, lengths = output(e, port), e.env["lengths"]
     if (
         found is None
@@ -117,7 +118,7 @@ def _padding(port: Port, e: Evidence) -> Judgement:
     seen = np.unique(rows[padded])
     if not seen.size:
         return False
-    return seen.tolist() == [e.env["padding_value"]] or Failure(
+    return np.array_equal(seen, [e.env["padding_value"]], equal_nan=True) or Failure(
         f"{e.env['padding_value']} beyond each length", f"values {', '.join(f'{v:g}' for v in seen[:5])}", "silent"
     )
 

@@ -6,10 +6,8 @@ evaluated on the parameters that it then has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from conformance.oracle.claims.call import expects
 from conformance.oracle.claims.claim import (
@@ -22,27 +20,13 @@ from conformance.oracle.claims.claim import (
     together,
     unsupported,
 )
+from conformance.oracle.claims.identity import IDENTITIES
+from conformance.oracle.claims.second import curvature
+from conformance.oracle.claims.uses import CELLS, LAYERS, Usage
 from conformance.oracle.claims.values import gradient, value
-from conformance.oracle.contract import FLOATING, Contract
+from conformance.oracle.contract import Contract
 
 SCENARIO = "usage"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Something that is done with a module around a call: what the documentation says of it, and where.
-
-    ``of`` names the classes whose pages say it (all where empty), ``tried`` the choices to which it is confined.
-    """
-
-    name: str
-    statement: str
-    source: str
-    releases: str = ">=2.0"
-    differentiable: bool = True
-    dtypes: tuple[str, ...] = FLOATING
-    of: tuple[str, ...] = ()
-    tried: Mapping[str, Any] = field(default_factory=dict)
 
 
 _PLAIN_TORCH = ("float32", "float64")  # decompositions and norms are documented for these
@@ -87,12 +71,28 @@ USAGES = (
     Usage("on_meta", "on the meta device, the outputs have the shapes that they have elsewhere", "meta device notes",
           differentiable=False),
     Usage("flattened", "after flatten_parameters, it computes the same", "nn.RNNBase.flatten_parameters",
-          of=("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU")),
+          of=LAYERS),
     Usage("written_out", "the page's own code, which it calls equivalent, computes the same", "code-block", ">=2.3",
           False, ("float32",), ("torch.nn.RNN",), {
               "layout": ("time_first", "batch_first"), "nonlinearity": ("tanh",), "bias": (True,), "dropout": (0.0,),
               "bidirectional": (False,),
           }),
+    Usage("second", "its second derivatives are those of the documented equations", "torch.autograd.grad: create_graph",
+          dtypes=("float64",), of=(*LAYERS, *CELLS), tried={
+              "gradients": (True,), "dropout": (0.0,), "nonlinearity": ("tanh",), "scale": (1.0,),
+          }),
+    Usage("autocast", "under autocast, outputs have their shapes and the type of autocast or float32, packed or not",
+          "torch.autocast", dtypes=("float32",), of=(*LAYERS, *CELLS), differentiable=False),
+    Usage("autocast_half", "under autocast to float16, they have their shapes and that type or float32, packed or not",
+          "torch.autocast: dtype; pull request 112484", ">=2.3", False, ("float32",), (*LAYERS, *CELLS)),
+    Usage("default_device", "with another default device, it and the packing functions compute where the input is",
+          "torch.set_default_device", of=(*LAYERS, *CELLS)),
+    Usage("by_keyword", "inputs passed by their documented names give the same", "Inputs", of=(*LAYERS, *CELLS)),
+    Usage("based", "it is an nn.RNNBase, and computes the same", "nn.RNNBase", ">=2.3", of=LAYERS),
+    Usage("unprojected", "proj_size, which only LSTM has, is refused", "Args", of=("torch.nn.RNN", "torch.nn.GRU")),
+    Usage("packed_to", "moved or cast by whatever arguments Tensor.to takes, a packed input gives the same",
+          "PackedSequence.to", of=LAYERS, tried={"layout": ("packed",)}),
+    *IDENTITIES,
 )  # fmt: skip
 BY_NAME = {usage.name: usage for usage in USAGES}
 
@@ -125,4 +125,6 @@ def _kept(usage: Usage, e: Evidence) -> Judgement:
     found = [value(port, e) for port in e.contract.outputs if e.case.layout in port.by_layout and expects(e, port)]
     if e.case.gradients and usage.differentiable:
         found.append(gradient(e))
-    return together(found)
+    if usage.name == "second" and (curved := curvature(e)):
+        found.append(curved)
+    return "unsupported" if "unsupported" in found else together(found)

@@ -6,7 +6,7 @@ Each is held against a bound that is derived with the value (:mod:`conformance.o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,8 @@ from conformance.oracle.claims.claim import (
 from conformance.oracle.claims.constructor import on_device
 from conformance.oracle.contract import Contract, Port
 from conformance.oracle.numerics import LARGEST, Array, Bounded
+from conformance.oracle.reference import evaluate
+from conformance.oracle.where import beyond, rounded
 
 
 def claims(contract: Contract) -> Iterator[Claim]:
@@ -85,6 +87,7 @@ def compare(name: str, seen: Array, expected: Bounded, dtype: str) -> Judgement:
         f"{at} = {seen[place]:.9g}, an error of {worst:.3g} bounds; {int((ratio > 1).sum())} of {ratio.size} elements "
         "are beyond theirs",
         "silent",
+        partial(beyond, name, ratio),
     )
 
 
@@ -165,4 +168,19 @@ def gradient(e: Evidence) -> Judgement:
         f"the derivative in the direction of the case's seed is {expected:.9g}, give or take {bound:.1e}",
         f"{seen:.9g} by the gradients, an error of {error / bound if bound else math.inf:.3g} bounds",
         "silent",
+        partial(_at_fault, e, found),
     )
+
+
+def _at_fault(e: Evidence, found: Mapping[str, Array]) -> Mapping[str, Any]:
+    """The error of each gradient by itself, in bounds of its own."""
+    ratios = {}
+    for name, gradient in found.items():
+        toward = {other: way if other == name else np.zeros(way.shape) for other, way in e.directions.items()}
+        evaluated = evaluate(e.contract, e.case, e.env, e.values, e.order, toward)
+        if evaluated is None:
+            continue
+        expected, bound = evaluated.derivative(e.values.cotangents)
+        error = abs(float((gradient * e.directions[name]).sum()) - expected)
+        ratios[name] = rounded(error / bound if bound else math.inf if error else 0.0)
+    return {"of": "gradients", "parts": ratios}

@@ -21,11 +21,11 @@ from conformance.oracle.equations.given import Given, Outputs
 from conformance.oracle.equations.recurrent import cell, gru_step, lstm_step, rnn_step
 from conformance.oracle.numerics import Running
 
-_BATCH = Size((1, 2, 3, 0, 4, 5, 7, 9, 12))
+_BATCH = Size((1, 2, 3, 0, 4, 5, 7, 9, 17))
 _LAYOUTS = (Layout("unbatched"), Layout("batched"))
 _BEFORE = (
     Argument("input_size", (1, 2, 3, 4, 5, 8, 11), domain=COUNT),
-    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9), domain=COUNT),
+    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9, 17), domain=COUNT),
     Argument("bias", (True, False), default=True),
 )
 _FACTORY = (Argument("device", default=None), Argument("dtype", default=None))

@@ -30,9 +30,9 @@ from conformance.oracle.numerics import Running
 
 _SIZES = {
     # L from 1: no page says what an empty sequence gives. N from 0: an empty batch is a batch.
-    "N": Size((1, 2, 3, 0, 4, 5, 9)),
-    "L": Size((1, 2, 3, 4, 5, 8)),
-    "lengths": Size(Lists(range(1, 7), 1, 6)),
+    "N": Size((1, 2, 3, 0, 4, 5, 9, 17)),
+    "L": Size((1, 2, 3, 4, 5, 8, 10, 17)),
+    "lengths": Size(Lists((1, 2, 3, 4, 5, 6, 11), 1, 6)),
 }
 _LAYOUTS = (
     Layout("unbatched", words="unbatched"),
@@ -55,7 +55,7 @@ _CELL = {"unbatched": "(D * num_layers, H_cell)", _BATCHED: "(D * num_layers, N,
 
 _BEFORE = (
     Argument("input_size", (1, 2, 3, 4, 5, 8, 11), domain=COUNT),
-    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9), domain=COUNT),
+    Argument("hidden_size", (1, 2, 3, 4, 5, 8, 9, 17), domain=COUNT),
     Argument("num_layers", (1, 2, 3, 4), default=1, domain=POSITIVE),
 )
 _AFTER = (

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from conformance.oracle.contract import (
+    CHOICE,
     FLOATING,
+    LENGTH,
     NEVER,
+    NUMBER,
     Argument,
     Contract,
     Example,
@@ -30,7 +33,7 @@ _UNSORTED = {"lengths": "(min(drawn), *drawn, max(drawn) + 1)", "B": "len(drawn)
 
 _BATCH_FIRST = Argument("batch_first", (False, True), default=False)
 _ENFORCE_SORTED = Argument("enforce_sorted", (True, False), default=True)
-_PADDING_VALUE = Argument("padding_value", (0.0, 1.0, -2.0, float("-inf")), default=0.0,
+_PADDING_VALUE = Argument("padding_value", (0.0, 1.0, -2.0, float("-inf")), default=0.0, domain=NUMBER,
                           where="dtype not in ('int64', 'bool') or padding_value in (0.0, 1.0)")  # fmt: skip
 _BOTH = "time_first batch_first"
 _PADDED = {"time_first": "(T, B, *S)", "batch_first": "(B, T, *S)"}
@@ -111,7 +114,7 @@ pad_packed_sequence = Contract(
     function=True,
     arguments=(),
     # As long as the longest sequence at least, whatever the lengths.
-    options=(_BATCH_FIRST, _PADDING_VALUE, Argument("total_length", (None, 6, 7, 11), default=None)),
+    options=(_BATCH_FIRST, _PADDING_VALUE, Argument("total_length", (None, 6, 7, 11), default=None, domain=LENGTH)),
     layouts=_layouts(packed="sequence"),
     inputs=(Port("sequence", {_BOTH: "(T, B, *S)"}),),
     outputs=(
@@ -144,7 +147,7 @@ pad_sequence = Contract(
     options=(
         _BATCH_FIRST,
         _PADDING_VALUE,
-        Argument("padding_side", ("right", "left"), default="right", releases=">=2.5"),
+        Argument("padding_side", ("right", "left"), default="right", releases=">=2.5", domain=CHOICE),
     ),
     layouts=_layouts(),
     inputs=(Port("sequences", {_BOTH: _EACH}, each="lengths"),),
