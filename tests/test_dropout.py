@@ -116,7 +116,7 @@ def test_most_elements_behind_the_last_dropout_are_known_in_the_wide_dtypes(cont
 
 
 def test_alternatives_drop_at_one_place_each_and_at_none():
-    assert factors(2, 0.75) == [[0.0, 4.0], [4.0, 0.0], [4.0, 4.0]]
+    assert factors(2, 4.0) == [[0.0, 4.0], [4.0, 0.0], [4.0, 4.0]]
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=5))

@@ -35,7 +35,8 @@ class Dropped:
 
     ``readable`` makes of drawn parameters some under which the first output tells what was dropped: each of its
     elements depends on one element at each place. ``reads`` says, for each feature of that output, in which feature
-    the same elements are read; ``where`` is the condition on a case that all this needs.
+    the same elements are read; ``where`` is the condition on a case that all this needs. ``bernoulli`` says that the
+    page also writes the factor of an element as a Bernoulli variable, which is 0 or 1.
     """
 
     probability: str
@@ -44,3 +45,4 @@ class Dropped:
     reads: Callable[[Mapping[str, Any], int], Array]
     where: str = "True"
     tried: Tried = field(default_factory=dict)
+    bernoulli: bool = False

@@ -19,9 +19,9 @@ from conformance.oracle.numerics import LARGEST, Array, Bounded
 UNKNOWN, KEPT, DROPPED = -1, 0, 1
 
 
-def factors(places: int, probability: float) -> list[list[float]]:
-    """What each alternative multiplies all elements with at each place; the last one drops nothing."""
-    scale = 1 / (1 - probability)
+def factors(places: int, scale: float) -> list[list[float]]:
+    """What each alternative multiplies all elements with at each place: 0 where it drops them, else ``scale``. The last
+    one drops nothing."""
     return [[0.0 if place == dropped else scale for place in range(places)] for dropped in range(places + 1)]
 
 

@@ -86,14 +86,17 @@ def evaluate(
 
 
 def fates(
-    contract: Contract, case: Case, env: Mapping[str, Any], given: Values, order: Sequence[int] | None
-) -> Mapping[str, Fates]:
-    """What may have become of each element of every output where elements are dropped at random; none elsewhere."""
+    contract: Contract, case: Case, env: Mapping[str, Any], given: Values, order: Sequence[int] | None,
+    scale: float | None = None,
+) -> Mapping[str, Fates]:  # fmt: skip
+    """What may have become of each element of every output where elements are dropped at random; none elsewhere. What
+    is kept is multiplied by ``scale``, without one by 1 / (1 - probability)."""
     assert contract.dropped is not None
     probability = float(expression(contract.dropped.probability)(env))
     places = int(expression(contract.dropped.places)(env))
     if not case.train or not 0 < probability < 1 or places < 1:
         return {}
-    found = [evaluate(contract, case, env, given, order, factors=each) for each in factors(places, probability)]
+    scale = 1 / (1 - probability) if scale is None else scale
+    found = [evaluate(contract, case, env, given, order, factors=each) for each in factors(places, scale)]
     return {port.name: Fates([each.outputs[port.name] for each in found if each], case.dtype)
             for port in contract.outputs}  # fmt: skip

@@ -111,6 +111,8 @@ def drops(m):
 DROPPED = {  # where the fault is, what is between layer k and the next, what becomes of the final states
     "output": (lambda m, x: drops(m) and m.num_layers == 3,
                lambda m, k, x: independent(m, k, x, **({"scale": 1.0} if k == 1 else {})), None),
+    "factor": (lambda m, x: drops(m) and m.num_layers == 3,
+               lambda m, k, x: independent(m, k, x, **({"scale": 3.0} if k == 1 else {})), None),
     "h_n": (lambda m, x: drops(m) and corner(m), independent, 0),
     "c_n": (lambda m, x: drops(m) and corner(m), independent, 1),
     "rate": (lambda m, x: drops(m) and m.num_layers == 3,

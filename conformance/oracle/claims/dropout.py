@@ -20,6 +20,7 @@ from conformance.oracle.contract import Contract, Port
 from conformance.oracle.expression import expression, shape
 from conformance.oracle.fates import DROPPED, UNKNOWN, pairs, unpacked
 from conformance.oracle.numerics import Array
+from conformance.oracle.reference import fates
 
 SCENARIO = "dropout"
 FIRST, SAME, OTHER, NEXT = range(4)  # places in the target's draws; the last is the call's own result
@@ -39,6 +40,9 @@ def claims(contract: Contract) -> Iterator[Claim]:
                    partial(_value, port))  # fmt: skip
     for name, statement, check in _BY_CHANCE:
         yield make(f"dropout.{name}", statement, check)
+    if contract.dropped.bernoulli:
+        yield make("dropout.factor", "what a layer is given is the output of the one before, times a Bernoulli variable: "
+                   "0 or 1", _factor, "equations: In a multilayer …")  # fmt: skip
     for name, said, probe in _CERTAIN:
         yield make(f"dropout.{name}", f"{said}, outputs are exactly those of the equations", partial(_certain, probe))
 
@@ -52,8 +56,11 @@ _CERTAIN: tuple[tuple[str, str, Probe], ...] = (
 )  # fmt: skip
 
 
-def _claim(contract: Contract, name: str, statement: str, check: Any) -> Claim:
-    return Claim(f"{contract.prefix}.{name}", contract.module, SCENARIO, statement, "Args: dropout; nn.Dropout", check)
+_ARGUMENT = "Args: dropout; nn.Dropout"
+
+
+def _claim(contract: Contract, name: str, statement: str, check: Any, source: str = _ARGUMENT) -> Claim:
+    return Claim(f"{contract.prefix}.{name}", contract.module, SCENARIO, statement, source, check)
 
 
 def _probability(e: Evidence) -> float:
@@ -113,6 +120,22 @@ def _value(port: Port, e: Evidence) -> Judgement:
     ways = " or ".join(f"{a.value[place]:.9g} (give or take {a.error[place]:.1e})" for a in fates.alternatives)
     return Failure(f"{at} = {ways}", f"{at} = {seen[place]:.9g}; {int((ratio > 1).sum())} of {ratio.size} elements are "
                    "neither", "silent")  # fmt: skip
+
+
+def _factor(e: Evidence) -> Judgement:
+    """Of the first output, whose elements are all kept or dropped at each place."""
+    seen, name = _by_chance(e) and _first(e, NEXT), e.contract.outputs[0].name
+    if not isinstance(seen, np.ndarray):
+        return False
+    plain = fates(e.contract, e.case, e.env, e.values, e.order, scale=1.0)[name]
+    if not plain.comparable.any():
+        return False
+    wrong = plain.ratios(seen) > 1
+    if not wrong.any():
+        return True
+    scaled = e.fates[name].ratios(seen)[wrong].max() <= 1
+    return Failure("every element is multiplied by 0 or by 1", f"{int(wrong.sum())} of {wrong.size} elements are "
+                   f"multiplied by {'1 / (1 - dropout)' if scaled else 'something else'}", "documentation")  # fmt: skip
 
 
 # -- chance ------------------------------------------------------------------------------------------------------------

@@ -136,13 +136,14 @@ _INITIALISED = Initialised("uniform", "-sqrt(k)", "sqrt(k)", where={"k": "1 / hi
 
 def _dropped(keeps: int | None) -> Dropped:
     """ "Introduces a Dropout layer on the outputs of each layer except the last": ``keeps`` is the number of the gate
-    that multiplies the state before. Without biases that gate cannot be shut, so nothing but one step is readable."""
+    that multiplies the state before. Without biases that gate cannot be shut, so nothing but one step is readable.
+    The pages of LSTM and GRU write beside their equations that it is multiplied by a Bernoulli variable."""
     return Dropped("dropout", "num_layers - 1", partial(readable, keeps), reads,
                    where="True" if keeps is None else "bias or L == 1", tried={
         "dropout": (0.5, 0.5, 0.5, 0.1, 0.3, 0.8, 0.0, 1.0), "num_layers": (2, 2, 3, 3, 4, 1),
         "train": (True, True, True, True, False), "bias": (True, True, True, False), "hidden_size": (1, 2, 4, 6, 9),
         "size N": (1, 2, 6, 12, 24, 24), "size L": (1, 2, 3, 4, 8), "size lengths": Lists(range(1, 7), 1, 12),
-    })  # fmt: skip
+    }, bernoulli=keeps is not None)  # fmt: skip
 
 
 def _rnn(a: Running, given: Given) -> Outputs | None:
