@@ -27,6 +27,9 @@ REFUSED = {
         ("torch.nn.RNN", "bfloat16", "cuda:0", "2.13.0", True),
         ("torch.nn.RNN", "float32", "cuda:0", "2.13.0", False),
         ("torch.nn.RNN", "float64", "cpu", "2.0.1", False),
+        ("torch.nn.LSTM", "bfloat16", "xpu", "2.13.0", True),
+        ("torch.nn.LSTM", "float64", "mps", "2.13.0", True),
+        ("torch.nn.Linear", "float64", "xpu", "2.13.0", False),
         ("torch.nn.Linear", "float16", "cpu", "2.13.0", True),
     ],
 )

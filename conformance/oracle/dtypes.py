@@ -12,13 +12,15 @@ from fnmatch import fnmatchcase
 
 from conformance.oracle.contract import in_range
 
+_NO_CPU = "[!c]*|cuda*"
 _CELLS = ("torch.nn.RNNCell", "torch.nn.LSTMCell", "torch.nn.GRUCell")
 RECURRENT = ("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", *_CELLS)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A dtype that devices may refuse in some releases, and who says so; ``modules`` is empty for all others."""
+    """A dtype that devices (globs, with ``|`` between them) may refuse in some releases, and who says so; ``modules`` is
+    empty for all others."""
 
     dtype: str
     devices: str
@@ -30,8 +32,10 @@ class Refusal:
 REFUSALS = (
     Refusal("float16", "cpu", "<2.3", "refused by 2.0.1, computed by every release from 2.3.1 to 2.15.0 that was run",
             RECURRENT),
-    Refusal("bfloat16", "cuda*", ">=2.0", "depends on the device: upstream issue 116925", RECURRENT),
-    Refusal("float16", "cuda*", ">=2.0", "depends on the device: upstream issue 116925", RECURRENT),
+    Refusal("bfloat16", _NO_CPU, ">=2.0", "depends on the device: upstream issue 116925", RECURRENT),
+    Refusal("float16", _NO_CPU, ">=2.0", "depends on the device: upstream issue 116925", RECURRENT),
+    Refusal("float64", "mps*", ">=2.0", "the framework has no float64: upstream issue 122602", RECURRENT),
+    Refusal("float64", "mps*", ">=2.0", "the framework has no float64: upstream issue 122602"),
     Refusal("float16", "*", ">=2.0", "no page speaks of it"),
     Refusal("bfloat16", "*", ">=2.0", "no page speaks of it"),
 )  # fmt: skip
@@ -41,7 +45,7 @@ def may_refuse(module: str, dtype: str, device: str, release: str) -> bool:
     """Whether this release may refuse to compute this module in this dtype on this device."""
     return any(
         row.dtype == dtype
-        and fnmatchcase(device, row.devices)
+        and any(fnmatchcase(device, glob) for glob in row.devices.split("|"))
         and in_range(row.releases, release)
         and (module in row.modules if row.modules else module not in RECURRENT)
         for row in REFUSALS
