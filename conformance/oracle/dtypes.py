@@ -19,8 +19,8 @@ RECURRENT = ("torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", *_CELLS)
 
 @dataclass(frozen=True)
 class Refusal:
-    """A dtype that devices (globs, with ``|`` between them) may refuse in some releases, and who says so; ``modules`` is
-    empty for all others."""
+    """A dtype that devices (globs, with ``|`` between them) may refuse in some releases, and who says so; ``modules``
+    is empty for all others."""
 
     dtype: str
     devices: str

@@ -12,40 +12,70 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from conformance.report.cards import Card
+from conformance.report.causes import Cause, causes
+from conformance.report.exercised import exercised
 from conformance.report.mathml import formula
+from conformance.report.times import times
+from conformance.report.upgrade import Upgrade
 from conformance.report.view import OUTCOMES, SYMBOLS, View, printable
 from conformance.results import Run, TargetRecord
 
 CARDS = 60  # more cards than anyone reads make a file that no one opens; the rest is in the run file
+CARD_BYTES = 2_000_000  # of all cards together: a few cases can have very long scripts
 _PLAIN_ID = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
 
 
-def render(run: Run) -> str:
+def render(run: Run, contract_files: tuple[str, ...] = ()) -> str:
     """The whole page. It is a function of the run file, byte for byte: no clock, no randomness."""
-    view = View(run)
+    view = View(run, contract_files)
     run = view.run
     environment = _environment()
-    style, script = (environment.get_template(name).render() for name in ("style.css", "copy.js"))
+    style, script = (environment.get_template(name).render() for name in ("style.css", "report.js"))
+    found = causes(view)
+    cards = _cards(found[:CARDS])
     page = environment.get_template("report.html.j2").render(
         view=view,
         run=run,
         verdict=view.verdict,
         header=run.header,
         command=_command(run.header.get("command")),
-        cards=[Card(found, view) for found in view.discrepancies[:CARDS]],
-        more=max(len(view.discrepancies) - CARDS, 0),
-        unknown=sum(d.ledger is None for d in view.discrepancies),
+        causes=found,
+        cards=cards,
+        anchors={d.id: cause.id for cause in found[: len(cards)] for d in cause.found},
+        explained={cause.known: cause.id for cause in found[: len(cards)] if cause.known},
+        broken={(d.claim, d.target): cause.id for cause in found[: len(cards)] if not cause.known for d in cause.found},
         article=[_statement(claim, view) for claim in view.article],
+        exercised=exercised(view),
         environments=_environments(view.targets),
-        timing=_flat(run.timing),
-        facts=_flat({k: v for k, v in run.header.items() if k not in ("claims", "command", "cases", "targets")}),
+        times=times(run.timing),
+        hygiene=[remark.to_json() for remark in view.ledger],
+        timing=_flat({k: v for k, v in run.timing.items() if k != "groups"}),
+        facts=_flat({k: v for k, v in run.header.items() if k not in _SHOWN_ELSEWHERE}),
         style=style,
         script=script,
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
     )
     return printable(page)
+
+
+_SHOWN_ELSEWHERE = ("claims", "command", "cases", "targets", "ledger", "entries", "comparison")
+
+
+def _cards(found: list[Cause]) -> list[Markup]:
+    """The cards that a person can be asked to open: no more than a number, and no more than some megabytes."""
+    template = _environment().get_template("_card.html.j2")
+    cards: list[Markup] = []
+    size = 0
+    for cause in found:
+        card = template.render(cause=cause, card=cause.lead)
+        size += len(card.encode("utf-8", "replace"))
+        if cards and size > CARD_BYTES:
+            break
+        cards.append(Markup(card))
+    return cards
 
 
 @cache
@@ -58,7 +88,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters.update(anchor=anchor, number=number, formula=formula, rounded=rounded)
-    environment.globals.update(symbols=SYMBOLS, outcomes=OUTCOMES)
+    environment.globals.update(symbols=SYMBOLS, outcomes=OUTCOMES, upgrade=Upgrade)
     return environment
 
 

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from typing import Any
 
+from conformance.fingerprint import fingerprint
 from conformance.report.view import View, printable
 from conformance.results import Discrepancy, Run, TargetRecord
 
@@ -48,6 +49,8 @@ def _case(suite: ET.Element, view: View, claim: Mapping[str, Any], target: Targe
     pairs = {"claim": claim["id"], "module": module, "target": target.name, "outcome": outcome}
     for name, value in pairs.items():
         _property(properties, name, str(value))
+    for known in _fingerprints(view, claim["id"], target):
+        _property(properties, "fingerprint", known)
     found = [d for d in view.run.discrepancies if (d.claim, d.target) == (claim["id"], target.name)] if (
         outcome in ("failed", "flaky", "known")
     ) else []  # fmt: skip
@@ -55,6 +58,12 @@ def _case(suite: ET.Element, view: View, claim: Mapping[str, Any], target: Targe
         _statement(case, outcome, found, target)
     else:
         _end(case, outcome, found, target, claim, view)
+
+
+def _fingerprints(view: View, claim: str, target: TargetRecord) -> list[str]:
+    """Those of the claim's discrepancies there, each once."""
+    found = [d for d in view.run.discrepancies if (d.claim, d.target) == (claim, target.name)]
+    return list(dict.fromkeys(fingerprint(d, target) for d in found))
 
 
 def _end(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from conformance.report.upgraded import section
 from conformance.report.view import OUTCOMES, SYMBOLS, Cell, View, printable
 from conformance.results import Discrepancy, Run
 
@@ -23,8 +24,10 @@ def render(run: Run) -> str:
         f"{plain(verdict.reason)}.",
         f"Claims on all targets: {counts or 'no results'}.",
         *_doubts(view),
+        *section(view),
         _matrix(view),
         *_worst(view),
+        *_ledger(view),
     ]
     return printable("\n\n".join(blocks)) + "\n"
 
@@ -68,9 +71,18 @@ def _worst(view: View) -> list[str]:
     return ["\n".join(["The worst discrepancies:", "", *lines])] if lines else []
 
 
+def _ledger(view: View) -> list[str]:
+    """What is to be said of the ledger itself; it does not change the verdict."""
+    remarks = view.ledger
+    lines = [f"- **{plain(r.kind)}** {_code(r.entry)} {plain(r.text)}: {_code(r.command)}" for r in remarks[:WORST]]
+    if len(remarks) > WORST:
+        lines.append(f"- and {len(remarks) - WORST} more, in verdict.json")
+    return ["\n".join(["The ledger wants a look:", "", *lines])] if lines else []
+
+
 def _line(found: Discrepancy) -> str:
     known = f"known as {_code(found.ledger)}" if found.ledger else "not in the ledger"
-    doubt = "" if found.reproduced else ", not reproduced"
+    doubt = "" if found.reproduced else f", flaky: {found.rate or 'not reproduced'}"
     return (
         f"- {plain(found.severity)}, {known}{doubt}: {_code(found.claim)} on {_code(found.target)}: "
         f"expected {_code(found.expected)}, observed {_code(found.observed)} "

@@ -9,8 +9,6 @@ from functools import cache
 
 from markupsafe import Markup, escape
 
-from conformance.oracle.symbolic import to_mathml
-
 _TAGS = {
     "mrow", "mo", "mi", "mn", "msub", "msup", "mfrac", "msqrt", "mroot", "mtext", "mtable", "mtr", "mtd", "mfenced",
 }  # fmt: skip
@@ -37,6 +35,8 @@ def _mathml(text: str) -> str:
     if isinstance(body, ast.IfExp):  # SymPy would write piecewise(...), and turn conditions round
         chosen, other = (_mathml(ast.unparse(part)) for part in (body.body, body.orelse))
         return f"{chosen}<mtext>\u00a0if {escape(ast.unparse(body.test))}, otherwise\u00a0</mtext>{other}"
+    from conformance.oracle.symbolic import to_mathml  # late: it brings SymPy, and half of what imports this needs none
+
     written = to_mathml(text).replace("&InvisibleTimes;", "·").replace("<mo>-</mo>", "<mo>\u2212</mo>")
     root = ET.fromstring(f"<mrow>{_SPLIT_NAME.sub(_joined, written)}</mrow>")
     return ET.tostring(_checked(root), encoding="unicode")

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from conformance.compare.gate import GO, STOP, WAIVED
+from conformance.hygiene import CHANGED, IMPROVEMENT, OVERDUE, Remark, hygiene
 from conformance.oracle.claims.claim import SEVERITIES
-from conformance.results import Discrepancy, Run, Tally, TargetRecord
+from conformance.results import Discrepancy, Exercised, Run, Tally, TargetRecord
 from conformance.verdict import CONFORMS, ERROR, FAILS, INCONCLUSIVE, KNOWN, NOTHING, Verdict, verdict
 
 # Every status is a word and a symbol, so that no one needs its colour.
@@ -19,6 +21,7 @@ SYMBOLS = {
     "unsupported": "\u2013", "not documented": "\u2013", "flaky": "?", "not run": "⊘", "holds": "✓", "refuted": "✗",
     "truncated": "!", "inconclusive": "?", "error of the suite": "!", "not reproduced": "?", "restarted": "↻",
     CONFORMS: "✓", KNOWN: "◆", FAILS: "✗", ERROR: "!", INCONCLUSIVE: "?", NOTHING: "○",
+    GO: "✓", WAIVED: "◆", STOP: "✗",
 }  # fmt: skip
 # The worst first: a cell is called after the worst that is in it.
 OUTCOMES = (
@@ -50,9 +53,13 @@ class Cell:
 
 
 class View:
-    """A run, indexed. It adds nothing: everything here is counted from the file."""
+    """A run, indexed. It adds nothing: everything here is counted from the file.
 
-    def __init__(self, run: Run) -> None:
+    ``contract_files`` define the contracts of modules that are not the suite's own.
+    """
+
+    def __init__(self, run: Run, contract_files: tuple[str, ...] = ()) -> None:
+        self.contract_files = contract_files
         self.run = run = _in_order(run)
         self.verdict = verdict_of(run)
         self.by_id = run.claims
@@ -154,6 +161,11 @@ class View:
         return max(found.hits, counted)
 
     @cached_property
+    def ledger(self) -> list[Remark]:
+        """What the run says about the ledger itself."""
+        return hygiene(self.run)
+
+    @cached_property
     def doubts(self) -> list[tuple[str, str, list[str]]]:
         """What makes a pass doubtful: a word, a sentence, and what it is about."""
         return [(word, text, list(about)) for word, text, about in self._doubts() if text]
@@ -169,6 +181,10 @@ class View:
                 yield target.status, f"Target {target.name} ({asked}): {target.reason or 'no reason recorded'}", []
             if target.restarts:
                 yield "restarted", f"Target {target.name} died or hung; fresh starts: {target.restarts}.", []
+        for kind in (IMPROVEMENT, CHANGED, OVERDUE):
+            entries = [remark.entry for remark in self.ledger if remark.kind == kind]
+            if entries:
+                yield kind, f"{_OF_THE_LEDGER[kind]}: {counted(entries, 'entry')}.", entries
         again = [f"{d.claim} on {d.target}" for d in self.discrepancies if not d.reproduced]
         if again:
             yield "not reproduced", f"Not shown again when repeated: {counted(again, 'discrepancy')}.", again
@@ -187,6 +203,11 @@ class View:
         return [target for target in self.targets if target.status == "ran"]
 
 
+_OF_THE_LEDGER = {
+    IMPROVEMENT: "Frozen cases of the ledger that do not fail any more",
+    CHANGED: "Frozen cases of the ledger that fail in another way than it knows",
+    OVERDUE: "Entries of the ledger whose review date has passed",
+}
 _SAID = {
     "lost": "The target was lost in the middle of",
     "no result": "Without any result in the run file",
@@ -207,7 +228,9 @@ def _in_order(run: Run) -> Run:
     order = {claim["id"]: position for position, claim in enumerate(run.header["claims"])}
     tallies = sorted(run.tallies, key=lambda t: (order.get(t.claim, 0), t.target))
     found = sorted(run.discrepancies, key=lambda d: (order.get(d.claim, 0), d.target, d.ledger or "", d.id))
-    return replace(run, tallies=tallies, discrepancies=list({d.id: d for d in reversed(found)}.values())[::-1])
+    exercised = [Exercised(**part.to_json()) for part in sorted(run.exercised, key=lambda e: (e.module, e.target))]
+    once = list({d.id: d for d in reversed(found)}.values())[::-1]
+    return replace(run, tallies=tallies, discrepancies=once, exercised=exercised)
 
 
 def verdict_of(run: Run) -> Verdict:
@@ -227,14 +250,14 @@ def _rank(severity: str) -> int:
 
 
 # What XML forbids, what UTF-8 cannot carry, and what turns the direction of text round.
-_UNPRINTABLE = re.compile(
+UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def printable(text: str) -> str:
     """The text with every character that cannot be shown written as its escape, ``\\x00``."""
-    return _UNPRINTABLE.sub(lambda found: _escaped(ord(found[0])), text.replace("\r\n", "\n").replace("\r", "\n"))
+    return UNPRINTABLE.sub(lambda found: _escaped(ord(found[0])), text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _escaped(code: int) -> str:

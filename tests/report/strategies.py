@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from conformance.oracle.claims import SEVERITIES, claims_of, scenarios_of
 from conformance.oracle.registry import contracts
-from conformance.results import Discrepancy, Run, Tally, TargetRecord
+from conformance.results import Discrepancy, Exercised, Run, Tally, TargetRecord
 from conformance.strategies.boundary import boundary_cases
 
 MARK = "<script>alert(1)</script>"
@@ -99,9 +99,50 @@ def runs(draw) -> Run:
                 run.tallies.append(draw(tallies(claim, target)))
             for _ in range(draw(st.integers(0, 2))):
                 run.discrepancies.append(draw(discrepancies(claim, target)))
-    run.timing = draw(st.just({}) | st.just({"started": "then", "groups": [{"module": MARK, "cases": 3}]}))
+    run.timing = draw(timings)
+    run.header |= draw(st.fixed_dictionaries({}, optional={
+        "entries": st.lists(entries, max_size=2) | texts,
+        "ledger": st.dictionaries(names, st.fixed_dictionaries({"reason": texts, "upstream": links}), max_size=2) | texts,
+    }))  # fmt: skip
+    for claim in selected:
+        run.exercised += [draw(exercises(claim["module"], target.name)) for target in places if draw(st.booleans())]
+    run.exercised = list({(part.module, part.target): part for part in run.exercised}.values())
     run.footer = draw(st.sampled_from([None, {"verdict": "CONFORMS"}, {"verdict": "INCONCLUSIVE", "reason": MARK}]))
     return run
+
+
+entries = st.fixed_dictionaries({
+    "id": names, "claims": st.lists(names, max_size=2), "releases": st.sampled_from(["", ">=2.0"]), "devices": texts,
+    "review_by": texts, "overlaps": st.lists(names, max_size=2), "unknown": st.lists(names, max_size=2),
+})  # fmt: skip
+links = texts | st.sampled_from(["https://example.org/issues/1", "javascript:alert(1)", f"https://{MARK}"])
+measured = st.integers(0, 9) | st.floats(0, 9) | texts
+parts_of_time = dict.fromkeys(("total", "targets", "agent", "torch", "judging"), measured)
+campaigns = st.fixed_dictionaries({"module": texts, "cases": st.integers(0, 9)}, optional=parts_of_time)
+timings = st.just({}) | st.fixed_dictionaries({"started": texts | st.just("2026-11-24T11:00:00"),
+                                               "groups": st.lists(campaigns, max_size=3)})  # fmt: skip
+bins = st.sampled_from(["exact", "beyond", "-24", "-3", "0"])
+facts = (
+    st.dictionaries(st.sampled_from(["error of values, dtype float32", "error of gradients, L 3"]),
+                    st.dictionaries(bins, st.integers(0, 10**6), max_size=3), max_size=2)
+    | st.dictionaries(st.sampled_from(["option bias", "option hidden_size", "size N", "layout", "dtype"]) | texts,
+                      st.dictionaries(texts, st.integers(0, 9), max_size=3), max_size=4)
+)  # fmt: skip
+
+
+@st.composite
+def exercises(draw, module: str, target: str) -> Exercised:
+    return Exercised(module, target, draw(counts), draw(facts))
+
+
+ratios = st.floats(0, 1e30)
+wheres = st.none() | st.one_of(
+    st.fixed_dictionaries({"of": st.just("gradients"), "parts": st.dictionaries(names, ratios, max_size=3)}),
+    st.fixed_dictionaries({"of": st.sampled_from(["output", "h_n"]) | texts, "shape": st.lists(st.integers(0, 4), max_size=4),
+                           "place": st.lists(st.integers(0, 3), max_size=4), "ratio": ratios, "beyond": counts,
+                           "axes": st.lists(st.lists(ratios, max_size=4), max_size=4)}),
+    st.dictionaries(texts, plain, max_size=2),
+)  # fmt: skip
 
 
 @st.composite
@@ -116,5 +157,5 @@ def discrepancies(draw, claim: dict, target: TargetRecord) -> Discrepancy:
     return Discrepancy(
         claim["id"], claim["module"], target.name, draw(st.sampled_from(SEVERITIES) | texts), draw(texts), draw(texts),
         draw(broken_cases(claim["module"])), draw(seen), draw(st.integers(1, 9)), draw(st.none() | names),
-        draw(st.booleans()),
+        draw(st.booleans()), draw(wheres), draw(broken_cases(claim["module"])),
     )  # fmt: skip

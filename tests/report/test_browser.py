@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from conformance.cases import Case
 from conformance.oracle.claims import claims_of
+from conformance.oracle.contract import Contract
 from conformance.oracle.registry import contract_of
 from conformance.report import html
 from conformance.results import Discrepancy, Run, Tally, TargetRecord
@@ -31,9 +34,17 @@ def _run() -> Run:
     broken = next(t for t in tallies if t.claim == "lstm.output.shape.packed")
     broken.broken = 3
     found = Discrepancy(broken.claim, broken.module, broken.target, "wrong", f"output {'y' * 200}", "<b>bold</b>",
-                        case.to_json(), {"status": "ok"})  # fmt: skip
+                        case.to_json(), {"status": "ok", "result": _result(contract, case)})  # fmt: skip
     return Run({"claims": claims, "command": ["conformance", "run"], "cases": {contract.module: 12}}, targets, tallies,
                [found], {"started": "2026-01-01"}, {"verdict": "DOES NOT CONFORM"})  # fmt: skip
+
+
+def _result(contract: Contract, case: Case) -> dict:
+    """The documented outputs, but for one element more along the last axis of the first."""
+    shapes = [[*contract.sizes_of(port, case.layout, contract.symbols(case))] for port in contract.outputs]
+    shapes[0][-1] += 1
+    output, h_n, c_n = ({"type": "tensor", "shape": shape, "dtype": "float32"} for shape in shapes)
+    return {"type": "tuple", "items": [output, {"type": "tuple", "items": [h_n, c_n]}]}
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +77,75 @@ def page(browser, tmp_path: Path):
     assert [url for url in asked if not url.startswith("data:") and url.partition("#")[0] != path.as_uri()] == []
 
 
-def test_the_copy_button_copies_the_script(page):
-    script = page.locator("article.card pre").last
-    page.locator("article.card button.copy").last.click()
+def _copied(page, start: str) -> str:
+    """What the button copies whose text begins with this part of a card."""
+    button = page.locator(f"article.card button.copy[data-copy^={start}-]")
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    button.click()
     page.get_by_role("button", name="Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == script.text_content()
-    assert "torch.nn.LSTM(" in (script.text_content() or "")
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def test_the_copy_button_copies_the_script(page):
+    script = page.locator("article.card pre[id^=s-]").text_content()
+    assert _copied(page, "s") == script
+    assert "torch.nn.LSTM(" in script
+
+
+def test_the_text_for_an_issue_is_copied_with_the_script_in_it(page):
+    text = _copied(page, "i")
+    assert text.startswith("# torch.nn.LSTM: ")
+    assert text.count("```") == 2
+    assert "Seen on torch 2.0.0+cpu" in text
+    compile(text.split("```python\n")[1].split("```")[0], "script", "exec")
+
+
+def test_the_ledger_entry_is_copied_as_toml(page):
+    assert tomllib.loads(_copied(page, "l"))["claims"] == ["lstm.output.shape.packed"]
+
+
+def test_filtering_leaves_the_cards_and_claims_that_hold_the_words(page):
+    page.locator("#filter-cards").fill("packed SHAPE")
+    assert page.locator("article.card").is_visible()
+    page.locator("#filter-cards").fill("no such words")
+    assert not page.locator("article.card").is_visible()
+    assert page.locator("[data-filter] output").text_content() == "0 of 1 cards"
+    page.locator("[data-table] input").fill("lstm.weight_hh.shape")
+    assert page.locator("table.claims tbody tr:visible").count() == 1
+
+
+def test_a_table_is_sorted_by_a_click_on_its_head(page):
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    head = page.locator("table.claims th button").first
+    shown = {}
+    for order in ("ascending", "descending"):
+        head.click()
+        assert page.locator("table.claims th[aria-sort]").get_attribute("aria-sort") == order
+        shown[order] = page.locator("table.claims tbody th").all_text_contents()
+    assert shown["ascending"] == shown["descending"][::-1]
+    assert shown["ascending"][0] == min(shown["ascending"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page, scheme: str):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    found = axe.Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_the_keyboard_reaches_cards_and_their_scripts(page):
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert {"filter-cards", "self", "copy"} <= reached
+
+
+def test_the_picture_of_a_tensor_marks_the_axis_that_differs(page):
+    assert page.locator("article.card svg .edge.wrong").count() > 0
+    assert page.locator("article.card svg text.wrong").first.bounding_box()["width"] > 5
 
 
 @pytest.mark.parametrize("width", [360, 768, 1600])
@@ -103,7 +177,8 @@ def test_the_page_reads_without_scripts_and_without_styles(browser, tmp_path: Pa
     opened.goto(path.as_uri())
     assert opened.get_by_role("heading", level=1).text_content().endswith("DOES NOT CONFORM")
     assert not opened.locator("button.copy").first.is_visible()
-    assert opened.locator("article.card pre").last.is_visible()
+    assert opened.locator("article.card pre[id^=s-]").is_visible()
+    assert not opened.locator(".filter").first.is_visible()
     context.close()
 
 

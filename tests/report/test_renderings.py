@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from conformance.cases import Case
+from conformance.cases import Case, Input
+from conformance.oracle.claims import SEVERITIES
 from conformance.report import html, junit, markdown, write_all
 from conformance.report.view import View
 from conformance.results import Discrepancy, Run, Tally, TargetRecord, read
 from tests.report.strategies import MARK, runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning")
+OWN = Path(__file__).parents[1] / "example_contracts.py"
 _VOID = {"meta", "link", "br", "wbr", "img", "input", "hr"}
 bears = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -63,7 +65,7 @@ def test_the_page_is_well_formed_and_lets_nothing_through(run: Run):
     page = Page(text)
     assert len(page.ids) == len(set(page.ids))
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
-    assert all(link.startswith("#") or link == "data:," for link in page.links)
+    assert all(link.startswith(("#", "https://")) or link == "data:," for link in page.links)
     assert MARK not in text
     assert not [name for _, name, _ in page.attributes if name.startswith("on") or name == "style"]
     assert not {tag for tag, _, _ in page.attributes} & {"img", "iframe", "object", "form"}
@@ -211,6 +213,20 @@ def test_a_module_without_a_contract_is_shown_without_a_script():
     assert "in_features" in text
 
 
+def test_a_module_of_a_users_own_contract_has_script_pictures_and_entry(tmp_path):
+    case = Case("scale.Scale", "any_rank", {"features": 2}, (Input("input", (3, 2), "float32"),), {"S": (3,)})
+    seen = {"status": "ok", "result": {"type": "tensor", "shape": [3, 1], "dtype": "float32"}}
+    found = Discrepancy("scale.output.shape.any_rank", "scale.Scale", "cpu", "wrong", "(3, 2)", "(3, 1)",
+                        case.to_json(), seen)  # fmt: skip
+    run = _run(discrepancies=[found])
+    run.header["claims"].append(_claim(found.claim, module="scale.Scale"))
+    text = html.render(run, (str(OWN),))
+    assert "module = scale.Scale(features=2)" in text
+    assert "output: S = 3, ✗ 1, not H = 2" in text
+    assert "[case]" in text
+    assert "there is no contract for scale.Scale in this installation" in html.render(run)
+
+
 def test_arguments_by_position_are_shown_in_the_order_of_the_signature():
     assert "Linear(2, 2)" in html.render(_run(discrepancies=[_found(1)]))
 
@@ -221,11 +237,23 @@ def test_the_unknown_come_first_and_then_the_severest():
 
 
 def test_more_discrepancies_than_anyone_reads_are_counted_instead_of_shown():
-    run = _run(discrepancies=[_found(number) for number in range(html.CARDS + 7)])
+    claims = [_claim(f"linear.weight.shape.{number}") for number in range(html.CARDS + 7)]
+    found = [replace(_found(number), claim=claim["id"]) for number, claim in enumerate(claims)]
+    run = _run(discrepancies=found)
+    run.header["claims"] += claims
     text = html.render(run)
     assert text.count('<article class="card') == html.CARDS
     assert "7 more are in the run file" in text
     assert f"and {html.CARDS + 7 - markdown.WORST} more" in markdown.render(run)
+
+
+def test_cards_with_more_text_than_anyone_loads_are_counted_instead_of_shown(monkeypatch):
+    monkeypatch.setattr(html, "CARD_BYTES", 10_000)
+    run = _run(discrepancies=[replace(_found(number), severity=word) for number, word in enumerate(SEVERITIES)])
+    text = html.render(run)
+    shown = text.count('<article class="card')
+    assert 0 < shown < len(SEVERITIES)
+    assert f"{len(SEVERITIES) - shown} more are in the run file" in text
 
 
 def test_a_known_discrepancy_passes_in_junit_and_names_its_entry():

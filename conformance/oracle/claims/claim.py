@@ -221,4 +221,4 @@ def unsupported(evidence: Evidence) -> bool:
 
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-_REFUSALS = ("not implemented for", "doesn't support float64", "is not supported", "not supported for", "unsupported dtype")
+_REFUSALS = ("not implemented for", "doesn't support", "is not supported", "not supported for", "unsupported dtype")

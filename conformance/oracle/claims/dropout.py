@@ -41,8 +41,8 @@ def claims(contract: Contract) -> Iterator[Claim]:
     for name, statement, check in _BY_CHANCE:
         yield make(f"dropout.{name}", statement, check)
     if contract.dropped.bernoulli:
-        yield make("dropout.factor", "what a layer is given is the output of the one before, times a Bernoulli variable: "
-                   "0 or 1", _factor, "equations: In a multilayer …")  # fmt: skip
+        yield make("dropout.factor", "what a layer is given is the output of the one before, times a Bernoulli "
+                   "variable: 0 or 1", _factor, "equations: In a multilayer …")  # fmt: skip
     for name, said, probe in _CERTAIN:
         yield make(f"dropout.{name}", f"{said}, outputs are exactly those of the equations", partial(_certain, probe))
 
