@@ -100,9 +100,7 @@ def describe(module: str) -> dict[str, Any]:
     }
 
 
-def run(
-    cases: list[dict[str, Any]], limit: float | None, blobs: list[list[bytes]], out: list[Any]
-) -> dict[str, Any]:
+def run(cases: list[dict[str, Any]], limit: float | None, blobs: list[list[bytes]], out: list[Any]) -> dict[str, Any]:
     """Executes the cases in their order; ``out`` receives a list of bytes for each. With a ``limit`` in seconds each
     runs apart, where this process can be forked."""
     out.extend([] for _ in cases)

@@ -97,8 +97,9 @@ def _pool(label: str, text: str, members: list[TargetSpec]) -> TargetSpec:
     """The members as one target; they must be interchangeable."""
     kinds = {(member.device.partition(":")[0], member.mode) for member in members}
     if len(kinds) > 1:
-        raise SpecError(f"--target {text!r}: the members of a pool must be of one kind and mode, not "
-                        f"{' and '.join(sorted(m.name for m in members))}; repeat --target to compare them")  # fmt: skip
+        names = " and ".join(sorted(member.name for member in members))
+        raise SpecError(f"--target {text!r}: the members of a pool must be of one kind and mode, not {names}; "
+                        "repeat --target to compare them")  # fmt: skip
     first, *others = members
     if len({(member.gateway, member.device) for member in members}) < len(members):
         raise SpecError(f"--target {text!r}: a device is named twice; name each member of a pool once")
