@@ -15,7 +15,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from conformance.cases import Case, CaseError
 from conformance.oracle.claims import SEVERITIES
-from conformance.oracle.expression import Expression, FormulaError, expression
+from conformance.oracle.expression import FormulaError
+from conformance.oracle.selector import Selector, selector
 
 KINDS = ("documentation", "implementation")
 
@@ -28,7 +29,9 @@ class LedgerError(ValueError):
 class Entry:
     """A known discrepancy. A failure is explained by it only if *everything* here fits: the claim, the release, the
     device, the selector on the configuration, and what was observed (a pattern; for a wrong shape also the formula of
-    the shape that comes out instead), so that an entry cannot hide another defect of the same module."""
+    the shape that comes out instead), so that an entry cannot hide another defect of the same module.
+
+    ``unknown`` are the keys of its file, ``path``, that mean nothing here: kept, and named by ``ledger check``."""
 
     id: str
     claims: tuple[str, ...]
@@ -45,11 +48,13 @@ class Entry:
     review_by: str = ""
     shape: str | None = None
     case: Case | None = None
+    unknown: tuple[str, ...] = ()
+    path: Path | None = None
 
     @cached_property
-    def selector(self) -> Expression:
+    def selector(self) -> Selector:
         """The condition on the configuration, in the notation of the contracts."""
-        return expression(self.when)
+        return selector(self.when)
 
     @cached_property
     def range(self) -> SpecifierSet:
@@ -59,32 +64,47 @@ class Entry:
     def explains(self, claim: str, observed: str, facts: Mapping[str, Any], release: str, device: str) -> bool:
         """Whether this failure is the one that the entry knows, and no other."""
         return (
-            any(fnmatchcase(claim, glob) for glob in self.claims)
+            self.names(claim)
             and self.selects(facts, release, device)
             and re.search(self.observed, observed) is not None
-            and (self.shape is None or observed.endswith(str(expression(self.shape)(facts))))
+            and (self.shape is None or observed.endswith(str(selector(self.shape)(facts))))
         )
 
     def selects(self, facts: Mapping[str, Any], release: str, device: str) -> bool:
         """Whether the entry speaks of this configuration on this target. A selector that asks for something the case
         does not have (``L`` where there is no length) does not fit."""
-        if not (self.range.contains(release, prereleases=True) and fnmatchcase(device, self.devices)):
-            return False
+        return self.speaks_of(release, device) and self.fits(facts)
+
+    def names(self, claim: str) -> bool:
+        """Whether the claim is one of its claims."""
+        return any(fnmatchcase(claim, glob) for glob in self.claims)
+
+    def speaks_of(self, release: str, device: str) -> bool:
+        """Whether the entry is about this target."""
+        return self.range.contains(release, prereleases=True) and fnmatchcase(device, self.devices)
+
+    def fits(self, facts: Mapping[str, Any]) -> bool:
+        """Whether its selector selects a configuration."""
         try:
             return bool(self.selector(facts))
-        except NameError:
+        except (NameError, TypeError, ValueError, ArithmeticError, LookupError):
             return False
+
+
+FIELDS = tuple(name for name in Entry.__dataclass_fields__ if name not in ("unknown", "path"))
 
 
 def read_entry(path: Path) -> Entry:
     """The entry in a file; :class:`LedgerError` naming the file and the field."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LedgerError(f"{path}: {error}; an entry is a TOML file, see conformance/ledger/entries") from None
     try:
         _check_types(data, path)
-        entry = Entry(**{name: _value(name, value) for name, value in data.items()})
+        unknown = tuple(name for name in data if name not in FIELDS)
+        known = {name: _value(name, value) for name, value in data.items() if name in FIELDS}
+        entry = Entry(**known, unknown=unknown, path=path)
     except (TypeError, CaseError) as error:
         raise LedgerError(f"{path}: {error}") from None
     _check(entry, path)
@@ -94,6 +114,8 @@ def read_entry(path: Path) -> Entry:
 def _check_types(data: Mapping[str, Any], path: Path) -> None:
     """A single glob instead of a list would be read letter by letter, and its ``*`` would explain everything."""
     for name, value in data.items():
+        if name not in FIELDS:
+            continue
         wanted = {"claims": list, "case": dict}.get(name, str)
         if not isinstance(value, wanted) or (wanted is list and not all(isinstance(item, str) for item in value)):
             said = {list: "a list of strings", dict: "a table", str: "a string"}[wanted]
@@ -122,8 +144,8 @@ def _check(entry: Entry, path: Path) -> None:
         raise LedgerError(f"{path}: kind is {entry.kind!r}; it must be one of {', '.join(KINDS)}")
     if entry.severity not in SEVERITIES:
         raise LedgerError(f"{path}: severity is {entry.severity!r}; it must be one of {', '.join(SEVERITIES)}")
-    readers: dict[str, Callable[[str], Any]] = {"when": expression, "releases": SpecifierSet, "observed": re.compile,
-                                               "shape": expression}  # fmt: skip
+    readers: dict[str, Callable[[str], Any]] = {"when": selector, "releases": SpecifierSet, "observed": re.compile,
+                                               "shape": selector}  # fmt: skip
     for name, read in readers.items():
         try:
             read(getattr(entry, name) or ("0" if name == "shape" else ""))
