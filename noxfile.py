@@ -5,7 +5,7 @@ The judge's environment has no torch. Each target's environment has torch and no
 
 from __future__ import annotations
 
-import sys
+import shutil
 from pathlib import Path
 
 import nox
@@ -14,23 +14,14 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["conformance"]
 
-ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PIN = PROJECT["project"]["optional-dependencies"]["torch"][0]
-WINDOWS = sys.platform == "win32"
 
 
 def target_python(session: nox.Session, requirement: str = PIN) -> str:
-    """The interpreter of the target environment for this torch, made at the first asking."""
-    place = ROOT / ".nox" / "targets" / requirement.replace("==", "-")
-    python = place / ("Scripts/python.exe" if WINDOWS else "bin/python")
-    ready = place / "ready"
-    if not ready.exists():  # written last, so an interrupted installation is made again
-        session.log(f"making the target environment: {requirement} (once; some hundred MB to several GB)")
-        session.run(sys.executable, "-m", "venv", "--clear", str(place), external=True)
-        session.run(str(python), "-m", "pip", "install", "--quiet", requirement, external=True)
-        ready.touch()
-    return str(python)
+    """The interpreter of the target environment for this torch, made at the first asking (the suite is installed)."""
+    told = session.run("python", "-m", "conformance.environments", requirement, silent=True, stderr=None)
+    return str(told).strip().splitlines()[-1]
 
 
 @nox.session
@@ -49,6 +40,53 @@ def conformance(session: nox.Session) -> None:
     session.install("--quiet", ".")
     python = target_python(session, requirement)
     session.run("conformance", "run", "--python", python, *_workers(arguments), *arguments)
+
+
+@nox.session
+def upgrade(session: nox.Session) -> None:
+    """May the pin move? ``nox -s upgrade -- 2.5.1 2.13.0 [options of conformance upgrade]``."""
+    old, new = (*session.posargs[:2], "", "")[:2]
+    if not old or not new or old.startswith("-") or new.startswith("-"):
+        session.error("upgrade needs two torches: nox -s upgrade -- 2.5.1 2.13.0")
+    session.install("--quiet", ".")
+    rest = session.posargs[2:]
+    session.run("conformance", "upgrade", "--from", old, "--to", new, *_workers(rest), *rest)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Every claim over many releases: ``nox -s matrix -- 2.5.1 2.13.0 [--keep] [options of conformance run]``.
+
+    A release may come with an interpreter that has it: ``2.5.1=/path/to/python``. Environments are made one after the
+    other and deleted when their release is done, unless they were there before or ``--keep`` is given.
+    """
+    arguments = [a for a in session.posargs if a != "--keep"]
+    count = next((n for n, a in enumerate(arguments) if a.startswith("-")), len(arguments))
+    releases, rest = arguments[:count], arguments[count:]
+    if not releases:
+        session.error("matrix needs releases: nox -s matrix -- 2.5.1 2.13.0")
+    session.install("--quiet", ".")
+    for release in releases:
+        name, _, given = release.partition("=")
+        new = not given and _is_new(session, name)
+        python = given or target_python(session, f"torch=={name}")
+        session.run("conformance", "run", "--target", f"{name}=popen//python={python}::cpu", "--report", _matrix(name),
+                    *_workers(rest), *rest, success_codes=[0, 1, 4])  # fmt: skip
+        if new and "--keep" not in session.posargs:
+            shutil.rmtree(Path(python).parents[1])
+    names = [release.partition("=")[0] for release in releases]
+    session.run("conformance", "matrix", *map(_matrix, names), "--report", "reports/matrix", success_codes=[0, 4])
+
+
+def _matrix(release: str) -> str:
+    """Where a release's own run and report go; only what they are joined to is committed."""
+    return f"reports/releases/{release}"
+
+
+def _is_new(session: nox.Session, release: str) -> bool:
+    """Whether the environment of a release is still to be made."""
+    ask = "from conformance.environments import Environment as E; import sys; print(E(sys.argv[1]).place.exists())"
+    return str(session.run("python", "-c", ask, f"torch=={release}", silent=True)).strip() == "False"
 
 
 def _workers(arguments: list[str]) -> list[str]:

@@ -12,26 +12,35 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from conformance.cases import Case
+from conformance.compare.heard import Heard, Observer, documents
+from conformance.exercised import Exercise
 from conformance.judge import applies, evidence, judge
 from conformance.ledger import Ledger
-from conformance.oracle.claims import SEVERITIES, Claim, Failure, Within
+from conformance.oracle.claims import SEVERITIES, Claim, Failure, Judgement, Within
 from conformance.oracle.contract import Contract, in_range
-from conformance.results import Discrepancy, Tally
+from conformance.results import Discrepancy, Standing, Tally
+from conformance.standings import standings
 from conformance.strategies.boundary import boundary_choices
+from conformance.strategies.essential import essential_choices
 from conformance.strategies.random import batches
 from conformance.strategies.reduce import Choices, reduce
 from conformance.targets import Target, TargetLost
+from conformance.targets.target import Wired
 from conformance.wire import to_wire
 
-BATCH = 8  # cases a message: the way to a target and back costs as much as a small case
+BATCH = 16  # cases a message: the way to a target and back costs as much as a small case
 CHUNK = 400  # random cases a Hypothesis run: its memory of what it tried grows with every one
 REDUCE_SECONDS = 45.0
+CONFIRM, COUNT = 3, 5  # how often a discrepancy must come again to be one; of how many runs the rate of a flaky one is
+# Claims that something is the same every time: what breaks them once, breaks them.
+DETERMINISM = ("*.usage.repeated*", "*.seed.same*")
 DEADLY = ("crash", "hang")
 Key = tuple[str, str]  # claim id, target name
 Broken = dict[Key, tuple[Failure, Mapping[str, Any]]]
@@ -40,13 +49,20 @@ Broken = dict[Key, tuple[Failure, Mapping[str, Any]]]
 @dataclass(frozen=True)
 class Plan:
     """What to run: how many random cases, from which seed, of which dtypes, explained by which ledger, and whether
-    to look for the smallest case of what is found."""
+    to look for the smallest case of what is found. ``given`` are stored cases and those of the user's own;
+    ``boundary``: pairwise, essential or none."""
 
     random_cases: int = 200
     seed: int = 0
     dtypes: tuple[str, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
     shrink: bool = True
+    given: tuple[Case, ...] = ()
+    boundary: str = "pairwise"
+
+
+class Stopped(BaseException):
+    """The time of the run is over. No Exception: Hypothesis would take it for a failure and try it again."""
 
 
 @dataclass
@@ -57,8 +73,12 @@ class Outcome:
     discrepancies: list[Discrepancy] = field(default_factory=list)
     cases: int = 0
     seconds: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("total", "targets", "agent", "torch"), 0.0)
+        default_factory=lambda: dict.fromkeys(("total", "targets", "agent", "torch", "judging"), 0.0)
     )
+    exercised: dict[str, Exercise] = field(default_factory=dict)
+    standings: list[Standing] = field(default_factory=list)
+    stopped: bool = False
+    lost: dict[str, str] = field(default_factory=dict)  # the targets that died and did not come back -> why
 
 
 class Campaign:
@@ -72,12 +92,19 @@ class Campaign:
         targets: Sequence[Target],
         plan: Plan,
         journal: Callable[[list[Case]], None] = lambda cases: None,
+        observer: Observer | None = None,
+        over: Callable[[], bool] = lambda: False,
     ) -> None:
         self.contract = contract if not plan.dtypes or scenario == "constructor" else _narrowed(contract, plan.dtypes)
         self.scenario = scenario
         self.targets = list(targets)
         self.plan = plan
         self.journal = journal
+        self.observer = observer
+        self.over = over
+        self._article = {claim.id for claim in claims if claim.authority == "article"}
+        self._insists = False  # whether what is known to kill runs all the same
+        self._heard: list[list[Heard]] = []  # what the observer is told of the cases that ran last
         self.outcome = Outcome({
             (claim.id, target.spec.name): Tally(
                 claim.id, claim.module, scenario, target.spec.name, documented=in_range(claim.releases, target.release)
@@ -85,6 +112,7 @@ class Campaign:
             for claim in claims
             for target in targets
         })  # fmt: skip
+        self.outcome.exercised = {t.spec.name: Exercise(self.contract.at(t.release)) for t in targets}
         # The claims that the documentation of each target's release makes.
         self._spoken = {t.spec.name: [c for c in claims if in_range(c.releases, t.release)] for t in targets}
         self._found: dict[Key, Discrepancy] = {}
@@ -98,9 +126,10 @@ class Campaign:
         if self.scenario == "documentation":
             self._read_pages()
         else:
-            self._frozen()
-            self._boundary()
-            self._random()
+            with contextlib.suppress(Stopped):
+                self._frozen()
+                self._boundary()
+                self._random()
         self.outcome.discrepancies.extend(self._found.values())
         for found in self.outcome.discrepancies:
             tally = self.outcome.tallies[found.claim, found.target]
@@ -113,14 +142,24 @@ class Campaign:
     def _read_pages(self) -> None:
         from conformance.oracle.claims.documentation import Page  # brings SymPy, which no other scenario needs
 
-        for target in self.targets:
-            told = target.ask("describe", self.contract.module)
+        pages = [(t, told) for t in [*self.targets] if (told := self._described(t)) is not None]
+        if self.observer:
+            self.observer.read(self.contract.module, pages)
+        for target, told in pages:
             if "doc" not in told:
                 continue
             contract = self.contract.at(target.release)
             page = Page(contract, told["doc"], told["forward"], told["signature"], target.release)
             for claim in self._spoken[target.spec.name]:
                 self._count(claim.id, target, claim.check(page), None, {}, {"page": self.contract.module})
+        self._stand()
+
+    def _described(self, target: Target) -> dict[str, Any] | None:
+        try:
+            return target.ask("describe", self.contract.module)
+        except TargetLost as error:
+            self._lose(target, error)
+            return None
 
     def _frozen(self) -> None:
         for entry in self.plan.ledger.frozen(self.contract.module):
@@ -129,9 +168,22 @@ class Campaign:
                 self._apart = entry.severity in DEADLY
                 self._try([(case, {})])  # it may fail in a way that its entry does not know
         self._apart = False
+        self._stand()
+        place = (self.contract.module, self.scenario)
+        self._all([(case, {}) for case in self.plan.given if (case.module, case.scenario) == place])
+
+    def _stand(self) -> None:
+        """Notes how the ledger stands, while nothing but its own cases has been counted."""
+        found = standings(self.contract, self.scenario, self.plan.ledger, self.targets, self.outcome.tallies)
+        self.outcome.standings = found
 
     def _boundary(self) -> None:
-        found = boundary_choices(self.contract, self.scenario)
+        if self.plan.boundary == "pairwise":
+            self._all(boundary_choices(self.contract, self.scenario))
+        elif self.plan.boundary == "essential":
+            self._all(essential_choices(self.contract, self.scenario))
+
+    def _all(self, found: list[tuple[Case, Choices]]) -> None:
         for start in range(0, len(found), BATCH):
             self._try(found[start : start + BATCH])
 
@@ -161,13 +213,30 @@ class Campaign:
     def _try(self, batch: list[tuple[Case, Choices]]) -> None:
         """Executes some cases; what breaks for the first time, or worse than before, is reduced and recorded, then the
         search goes on for what it may have been hiding. No case is tried twice."""
+        if self.over():
+            self.outcome.stopped = True
+            raise Stopped
         batch = [(case, choices) for case, choices in batch if self._is_new(case)]
-        for (case, choices), broken in zip(batch, self._execute([case for case, _ in batch]), strict=True):
+        found = self._execute([case for case, _ in batch])
+        heard = self._heard
+        for (case, choices), broken in zip(batch, found, strict=True):
             for key, (failure, seen) in broken.items():
                 if key not in self._found or _rank(failure) < _rank(self._found[key]):
                     self._record(key, failure, seen, case)
-                    if self.plan.shrink and choices:
-                        self._reduce(key, choices)
+                    if self.plan.shrink:
+                        self._make_sure(key, case, choices)
+        if self.observer:
+            for (_, choices), pair in zip(batch, heard, strict=True):
+                self.observer.saw(pair, choices, self._once_more)
+
+    def _once_more(self, case: Case, apart: bool = False) -> list[Heard]:
+        """A case on all targets, uncounted; also one that kills, for what it did is to be seen again."""
+        self._apart, self._insists = apart, True
+        try:
+            self._execute([case], self.targets)
+        finally:
+            self._apart = self._insists = False
+        return self._heard[0]
 
     def _is_new(self, case: Case) -> bool:
         known = len(self._tried)
@@ -186,45 +255,78 @@ class Campaign:
         self._counting = only is None
         self.outcome.cases += len(cases) * self._counting
         answers = self._observe(cases, only or self.targets)
-        return [self._judged(case, [(t, seen[i]) for t, seen in answers if i in seen]) for i, case in enumerate(cases)]
+        self._heard = []
+        started = time.perf_counter()
+        broken = [self._judged(c, [(t, seen[i]) for t, seen in answers if i in seen]) for i, c in enumerate(cases)]
+        self.outcome.seconds["judging"] += time.perf_counter() - started
+        return broken
 
     def _judged(self, case: Case, observed: list[tuple[Target, Mapping[str, Any]]]) -> Broken:
         broken: Broken = {}
+        self._heard.append([])
         for target, seen in observed:
-            found = evidence(self.contract, case, seen, target.release, target.spec.device)
+            found = evidence(self.contract, case, seen, self._release(case, target), target.spec.device)
+            if self.observer and not documents(self.contract, case, target.release):
+                self._heard[-1].append(Heard(target, found, {}, documented=False))
+                continue
             facts = {**found.env, **case.facts()}
-            for claim, judgement in judge(self._spoken[target.spec.name], found).items():
+            exercise = self.outcome.exercised[target.spec.name]
+            if self._counting:
+                exercise.case(case, found.env)
+            judgements = judge(self._spoken[target.spec.name], found)
+            self._heard[-1].append(Heard(target, found, self._documented(judgements)))
+            for claim, judgement in judgements.items():
+                if self._counting and judgement is not True and judgement is not False:
+                    exercise.judged(claim, judgement, case, found.env)
                 if self._count(claim, target, judgement, case, facts, seen):
                     broken[claim, target.spec.name] = (judgement, seen)  # type: ignore[assignment]
         return broken
+
+    def _documented(self, judgements: Mapping[str, Judgement]) -> Mapping[str, Judgement]:
+        """Those of the documentation's own claims: a second source decides nothing."""
+        return {claim: told for claim, told in judgements.items() if claim not in self._article}
 
     def _observe(self, cases: list[Case], targets: list[Target]) -> list[tuple[Target, dict[int, Mapping[str, Any]]]]:
         """What happened on each target, by the position of the case. All targets work at the same time."""
         asked: list[tuple[Target, list[int]]] = []
         started = time.perf_counter()
-        for target in targets:
+        for target in [*targets]:
             places = [i for i, case in enumerate(cases) if self._runs(case, target)]
-            target.send_cases([to_wire(self.contract.at(target.release), cases[i]) for i in places], self._apart)
-            asked.append((target, places))
+            try:
+                target.send_cases([self._wire(cases[i], target) for i in places], self._apart)
+            except TargetLost as error:
+                self._lose(target, error)
+            else:
+                asked.append((target, places))
         answers: list[tuple[Target, dict[int, Mapping[str, Any]]]] = []
         for target, places in asked:
             try:
                 answers.append((target, dict(zip(places, target.receive_cases(), strict=True))))
-            except TargetLost:
-                self._lose(target)
+            except TargetLost as error:
+                self._lose(target, error)
         self.outcome.seconds["targets"] += time.perf_counter() - started
         for seen in (seen for _, found in answers for seen in found.values()):
             self.outcome.seconds["agent"] += seen["seconds"]
             self.outcome.seconds["torch"] += seen.get("torch", 0.0)
         return answers
 
+    def _wire(self, case: Case, target: Target) -> Wired:
+        return to_wire(self.contract.at(self._release(case, target)), case)
+
     def _runs(self, case: Case, target: Target) -> bool:
-        return applies(self.contract, case, target.release) and not self._deadly(case, target)
+        return applies(self.contract, case, self._release(case, target)) and not self._deadly(case, target)
+
+    def _release(self, case: Case, target: Target) -> str:
+        """The release whose page a case on this target is understood by: its own; where an observer compares targets,
+        that of another one where its own does not document the case."""
+        others = self.targets if self.observer else ()
+        releases = (target.release, *(other.release for other in others))
+        return next((r for r in releases if applies(self.contract, case, r)), target.release)
 
     def _deadly(self, case: Case, target: Target) -> bool:
         """Whether the ledger knows that this case kills the target, and has shown it: once is enough, each time
         costs a new process."""
-        deaths = [d for d in self.outcome.discrepancies if d.severity in DEADLY]
+        deaths = [d for d in self.outcome.discrepancies if d.severity in DEADLY and not self._insists]
         shown = {d.ledger for d in deaths if d.target == target.spec.name}
         for entry in self.plan.ledger.entries if shown else ():
             if entry.id in shown:
@@ -233,8 +335,9 @@ class Campaign:
                     return True
         return False
 
-    def _lose(self, target: Target) -> None:
+    def _lose(self, target: Target, error: TargetLost) -> None:
         self.targets.remove(target)
+        self.outcome.lost[target.spec.name] = str(error)
         for (_, name), tally in self.outcome.tallies.items():
             tally.lost = tally.lost or name == target.spec.name
 
@@ -279,15 +382,24 @@ class Campaign:
         text = repr((self.plan.seed, self.contract.module, self.scenario, number))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
+    def _make_sure(self, key: Key, case: Case, choices: Choices) -> None:
+        """Reduces what is new and runs it again; where its target was lost meanwhile, nobody can tell."""
+        if all(target.spec.name != key[1] for target in self.targets):
+            self._found[key].reproduced, self.outcome.tallies[key].flaky = False, True
+        elif choices:
+            self._reduce(key, choices)
+        else:
+            self._confirm(key, [case])
+
     def _reduce(self, key: Key, choices: Choices) -> None:
-        """The minimal case of a failure, confirmed by running it once more."""
+        """The minimal case of a failure, confirmed in a fresh process."""
         target = next(target for target in self.targets if target.spec.name == key[1])
-        deadline = time.monotonic() + REDUCE_SECONDS
+        deadline = time.perf_counter() + REDUCE_SECONDS
         worst = _rank(self._found[key])
         last: dict[str, tuple[Failure, Mapping[str, Any]]] = {}
 
         def fails(case: Case) -> bool:
-            if time.monotonic() > deadline or target not in self.targets:
+            if time.perf_counter() > deadline or target not in self.targets or self.over():
                 return False
             broken = self._execute([case], [target])[0].get(key)
             if broken is None or _rank(broken[0]) > worst:
@@ -295,14 +407,42 @@ class Campaign:
             last[case.hash] = broken
             return True
 
+        first = self._found[key].case
         self._apart = self._found[key].severity in DEADLY
         smallest = reduce(self.contract, self.scenario, choices, fails)
-        again = self._execute([smallest], [target])[0].get(key)
         self._apart = False
-        if shown := [found for found in (again, last.get(smallest.hash)) if found]:
-            self._record(key, *min(shown, key=lambda found: _rank(found[0])), smallest)
-        self._found[key].reproduced = again is not None
-        self.outcome.tallies[key].flaky = again is None
+        if shown := last.get(smallest.hash):
+            self._record(key, *shown, smallest)
+        self._confirm(key, [smallest, *([Case.from_json(first)] if first else [])])
+        self._found[key].first = None if self._found[key].case == first else first
+
+    def _confirm(self, key: Key, cases: list[Case]) -> None:
+        """Runs the minimal case again in a fresh process, and the first one if that breaks nothing there: what does not
+        come every time is flaky."""
+        target = next(target for target in self.targets if target.spec.name == key[1])
+        for case in {case.text: case for case in cases}.values():
+            shown = self._again(key, case, target, CONFIRM)
+            if shown:
+                self._record(key, *min(shown, key=lambda found: _rank(found[0])), case)
+                break
+        else:
+            case = cases[0]
+        tries = CONFIRM
+        if len(shown) < CONFIRM:
+            shown, tries = [*shown, *self._again(key, case, target, COUNT - CONFIRM)], COUNT
+        found = self._found[key]
+        found.again, found.reproduced = [len(shown), tries], len(shown) == tries
+        every_time = any(fnmatchcase(key[0], glob) for glob in DETERMINISM)
+        self.outcome.tallies[key].flaky = not found.reproduced and not (every_time and shown)
+
+    def _again(self, key: Key, case: Case, target: Target, times: int) -> list[tuple[Failure, Mapping[str, Any]]]:
+        """The failures among some runs of a case in a fresh process; none where no process can be had."""
+        try:
+            runs = target.again(self._wire(case, target), times)
+        except TargetLost:
+            return []
+        self._counting, self._heard = False, []
+        return [found for seen in runs if (found := self._judged(case, [(target, seen)]).get(key))]
 
 
 def _rank(found: Failure | Discrepancy) -> int:
@@ -319,4 +459,5 @@ def _discrepancy(
 ) -> Discrepancy:
     kept = {k: v for k, v in seen.items() if k not in ("seconds", "torch", "blobs")}
     return Discrepancy(key[0], module, key[1], failure.severity, failure.expected, failure.observed,
-                       case.to_json() if case else None, kept, ledger=entry)  # fmt: skip
+                       case.to_json() if case else None, kept, ledger=entry,
+                       where=dict(failure.where()) if failure.where else None)  # fmt: skip

@@ -11,9 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
+
+from conformance import schema
 
 SCHEMA = 1
+_Part = TypeVar("_Part")
 
 
 class CaseError(ValueError):
@@ -114,10 +117,10 @@ class Case:
             raise CaseError(f"a case has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}")
         values = {key: _tuples(value) for key, value in data.items() if key != "schema"}
         try:
-            values["inputs"] = tuple(Input(**item) for item in values.get("inputs", ()))
-            values["violation"] = Violation(**values["violation"]) if values.get("violation") else None
-            values["misuse"] = Misuse(**values["misuse"]) if values.get("misuse") else None
-            return cls(**values)
+            values["inputs"] = tuple(_made(Input, item) for item in values.get("inputs", ()))
+            values["violation"] = _made(Violation, values["violation"]) if values.get("violation") else None
+            values["misuse"] = _made(Misuse, values["misuse"]) if values.get("misuse") else None
+            return _made(cls, values)
         except TypeError as error:
             raise CaseError(f"a case misses or misnames a field: {error}") from None
 
@@ -162,6 +165,13 @@ class Case:
             "misuse": self.misuse.kind if self.misuse else None,
             "misuse_value": _plain(self.misuse.value) if self.misuse else None,
         }
+
+
+def _made(kind: type[_Part], data: Any) -> _Part:
+    if not isinstance(data, dict):
+        raise TypeError(f"{kind.__name__} is {data!r}; it must be an object")
+    schema.check(kind, data)
+    return kind(**data)
 
 
 def _plain(value: Any) -> Any:

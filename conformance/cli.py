@@ -1,17 +1,20 @@
-"""The ``conformance`` command: run, claims, replay, report."""
+"""The ``conformance`` command; what surrounds a run lies in :mod:`conformance.commands`."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance import __version__
+from conformance import __version__, upgrade
 from conformance.cases import CaseError
+from conformance.commands import corpus, ledger, matrix, merge
 from conformance.ledger import LedgerError
+from conformance.merge import MergeError
 from conformance.options import OptionError, Options, add_options
 from conformance.oracle.coverage import covers
 from conformance.oracle.registry import ContractError, select
@@ -19,7 +22,8 @@ from conformance.results import RunFileError
 from conformance.targets import SpecError, TargetLost
 
 USAGE, SUITE_ERROR, INCONCLUSIVE = 2, 3, 4
-_USER_ERRORS = (OptionError, SpecError, ContractError, LedgerError, CaseError, RunFileError)
+_USER_ERRORS = (OptionError, SpecError, ContractError, LedgerError, CaseError, RunFileError, MergeError,
+                *upgrade.ERRORS)  # fmt: skip
 
 _EXIT_CODES = """exit codes: 0 conforms (every discrepancy is in the ledger), 1 discrepancies that are not, 2 usage,
 3 an error of the suite itself, 4 inconclusive (a target that was asked for is absent or was lost, the run was cut
@@ -28,9 +32,12 @@ short, a selected claim was exercised by no case), 5 nothing ran"""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a locale without UTF-8 has no ✓
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     given, rest = parser.parse_known_args(arguments)
-    if rest and given.command != "run":
+    if rest and given.command not in ("run", "upgrade", "record"):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         code: int = given.action(given, rest)
@@ -43,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INCONCLUSIVE
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a disk that is full, a directory that is not ours
+        print(f"conformance: {error}", file=sys.stderr)
+        return USAGE
     except Exception:  # whatever it is, it is not a discrepancy of torch's
         traceback.print_exc()
         print("conformance: the suite itself failed; please report this", file=sys.stderr)
@@ -59,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
                               "--lf, -n WORKERS, --junitxml, -p no:xdist …).")  # fmt: skip
     add_options(run.add_argument)
     run.set_defaults(action=_run)
+    moved = upgrade.add_upgrade(commands)
+    add_options(moved.add_argument)
+    moved.set_defaults(action=_upgrade, report=upgrade.REPORT)
+    upgrade.add_others(commands, add_options)
+    for one in (corpus, ledger, matrix, merge):
+        one.add(commands)
     claims = commands.add_parser("claims", help="list every claim: id, statement, source")
     claims.add_argument("--json", action="store_true", help="as JSON, with formulas, releases and what each covers")
     claims.add_argument("--module", action="append", default=[], metavar="GLOB")
@@ -74,20 +90,33 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="render a run file again")
     report.add_argument("run", metavar="RUN.jsonl")
     report.add_argument("--report", metavar="DIR", help="where to (default: beside the run file)")
+    report.add_argument("--contracts", action="append", default=[], metavar="FILE.py", help="contracts of your own")
     report.set_defaults(action=_report)
     return parser
 
 
 def _run(given: argparse.Namespace, rest: list[str]) -> int:
     """Runs pytest on the suite. Its own options are checked here first, so that nonsense is said in one line."""
+    Options.of(given)
+    return _pytest(_tail(given.command))
+
+
+def _upgrade(given: argparse.Namespace, rest: list[str]) -> int:
+    """A run with two sides; their environments are made first, if need be."""
+    upgrade.resolve(given)
+    Options.of(given)
+    return _pytest([*upgrade.as_run(_tail(given.command)), f"--report={given.report}", f"--from={given.old}",
+                    f"--to={given.new}"])  # fmt: skip
+
+
+def _pytest(own: list[str]) -> int:
     import pytest
 
     from conformance.plugin import SUITE
 
-    Options.of(given)
-    own = _tail(given.command)
     arguments = ["-p", "conformance.plugin", "-c", str(SUITE.with_name("pytest.ini")), "--rootdir", str(SUITE.parent),
-                 "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", "--tb=short", "--no-header", "-q", *own,
+                 "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}", "-o", "console_output_style=classic", "--tb=short",
+                 "--no-header", "-q", *own,
                  str(SUITE)]  # fmt: skip
     watch = _Watch()
     status = pytest.main(arguments, plugins=[watch])
@@ -136,7 +165,7 @@ def _report(given: argparse.Namespace, rest: list[str]) -> int:
 
     path = Path(given.run)
     directory = Path(given.report) if given.report else path.parent
-    report.write_all(read(path), directory)
+    report.write_all(read(path), directory, tuple(given.contracts))
     print(directory / "report.html")
     return 0
 

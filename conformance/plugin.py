@@ -6,6 +6,7 @@ and scenario share one campaign, so with ``-n`` they stay on one worker (xdist's
 
 from __future__ import annotations
 
+import itertools
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -16,12 +17,14 @@ import pytest
 
 from conformance.bench import Bench, by_group, message
 from conformance.ledger import LedgerError
-from conformance.options import OptionError, Options, add_options
+from conformance.lock import Lock, LockError
+from conformance.options import OptionError, Options, add_comparison, add_options, seed
 from conformance.oracle.claims import Claim
 from conformance.oracle.registry import ContractError
 from conformance.recorder import Recorder
 from conformance.results import Tally
 from conformance.targets import SpecError
+from conformance.terminal import ABSENT, Terminal
 
 SUITE = Path(__file__).with_name("suite.py")
 
@@ -31,7 +34,9 @@ class ClaimBroken(Exception):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser.getgroup("conformance").addoption)
+    group = parser.getgroup("conformance")
+    add_options(group.addoption)
+    add_comparison(group.addoption)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -42,24 +47,42 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.option.seed = seed(config.option)  # once: the workers are told
     try:
         options = Options.of(config.option)
     except (OptionError, SpecError, ContractError, LedgerError) as error:
         raise pytest.UsageError(str(error)) from None
     worker = getattr(config, "workerinput", {}).get("workerid", "main")
+    if worker == "main" and not config.option.collectonly:
+        config.stash[_LOCK] = _locked(options)
     config.stash[_BENCH] = Bench(options, worker)
     if worker == "main":
-        config.pluginmanager.register(Recorder(options, config), "conformance-recorder")
+        recorder = Recorder(options, config)
+        config.pluginmanager.register(recorder, "conformance-recorder")
+        config.pluginmanager.register(Terminal(recorder, config), "conformance-terminal")
     _heed_interrupts(config.stash[_BENCH], alone=worker == "main")
 
 
+def _locked(options: Options) -> Lock:
+    lock = Lock(Path(options.report))
+    try:
+        lock.take()
+    except LockError as error:
+        raise pytest.UsageError(str(error)) from None
+    for left in Path(options.report).glob("in-flight-*.jsonl"):  # by a run that was killed
+        left.unlink(missing_ok=True)
+    return lock
+
+
 def _heed_interrupts(bench: Bench, alone: bool) -> None:
-    """Ctrl-C interrupts as ever, and is remembered in case that is lost. A worker ends before its next case, without a
-    word: it is the controller that says what happened."""
+    """Ctrl-C interrupts as ever, and is remembered in case that is lost; the second one is not heeded, for what there
+    is is being written, the third is. A worker ends before its next case, without a word: it is the
+    controller that says what happened."""
+    presses = itertools.count(1)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         bench.interrupted = True
-        if alone:
+        if alone and next(presses) != 2:
             signal.default_int_handler(number, frame)
 
     if not alone or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -67,6 +90,8 @@ def _heed_interrupts(bench: Bench, alone: bool) -> None:
 
 
 _BENCH = pytest.StashKey[Bench]()
+_LOCK = pytest.StashKey[Lock]()
+_TOLD = pytest.StashKey[bool]()
 _CLAIMS = pytest.StashKey[dict[tuple[str, str], list[Claim]]]()
 
 
@@ -118,17 +143,25 @@ class ClaimItem(pytest.Item):
         self.target = target
         self.first = False
 
+    def setup(self) -> None:
+        """Starts the targets, so that the terminal can say so before the first campaign has ended."""
+        self.config.stash[_BENCH].start()
+
     def runtest(self) -> None:
         bench = self.config.stash[_BENCH]
-        bench.start()
         record = next(record for record in bench.records if record.name == self.target)
-        if record.status != "ran":
-            _absent(record.required, record.reason)
         group = (self.claim.module, self.claim.scenario)
+        known = bench.outcomes.get(group)
+        if record.status != "ran" and (known is None or (self.claim.id, self.target) not in known.tallies):
+            _absent(record.required, record.reason)
+        if known is None and bench.over():
+            pytest.skip("not run: the time that was given to the run is over")
         self.first = group not in bench.outcomes
         outcome = bench.outcome(*group, self._companions(group))
         tally = outcome.tallies[self.claim.id, self.target]
         shown = [d for d in outcome.discrepancies if (d.claim, d.target) == (self.claim.id, self.target)]
+        if tally.broken and bench.excused(group, self.claim.id, self.target):
+            pytest.xfail("broken, and no regression")
         _conclude(self.claim, tally, shown)
 
     def _companions(self, group: tuple[str, str]) -> list[Claim]:
@@ -147,8 +180,8 @@ class ClaimItem(pytest.Item):
 
 def _absent(required: bool, reason: str) -> None:
     if required:
-        raise ClaimBroken(f"not run: {reason}")
-    pytest.skip(f"not run: {reason}")
+        raise ClaimBroken(f"{ABSENT}: {reason}")
+    pytest.skip(f"{ABSENT}: {reason}")
 
 
 def _conclude(claim: Claim, tally: Tally, shown: list[Any]) -> None:
@@ -178,6 +211,8 @@ def describe(claim: Claim, found: Any) -> str:
     if case:
         lines.append(f"  case      {case['layout']}: {case['arguments']}")
         lines += [f"            {i['name']} {tuple(i['shape'])} {i['dtype']}" for i in case["inputs"]]
+    if not found.reproduced:
+        lines.append(f"  flaky     {found.rate}")
     return "\n".join([*lines, f"  replay    conformance replay {found.id}"])
 
 
@@ -186,7 +221,9 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if isinstance(item, ClaimItem) and call.when == "call":
+    if isinstance(item, ClaimItem) and call.when == "setup":
+        report.__dict__["started"] = _started(item.config)
+    if isinstance(item, ClaimItem) and (call.when == "call" or (call.when == "setup" and call.excinfo)):
         bench = item.config.stash[_BENCH]
         known = (item.claim.module, item.claim.scenario) in bench.outcomes
         told: dict[str, Any] = {"claim": item.claim.id, "target": item.target} | (
@@ -198,6 +235,15 @@ def pytest_runtest_makereport(
     return report
 
 
+def _started(config: pytest.Config) -> list[tuple[dict[str, Any], float]]:
+    """What a process tells once: its targets, and how long they took to start."""
+    if _TOLD in config.stash:
+        return []
+    config.stash[_TOLD] = True
+    bench = config.stash[_BENCH]
+    return [(record, bench.started_in) for record in _records(bench)]
+
+
 def _records(bench: Bench) -> list[dict[str, Any]]:
     return [dict(vars(record)) for record in bench.records]
 
@@ -205,3 +251,5 @@ def _records(bench: Bench) -> list[dict[str, Any]]:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if bench := config.stash.get(_BENCH, None):
         bench.close()
+    if lock := config.stash.get(_LOCK, None):
+        lock.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ from conformance.judge import applies, evidence, judge
 from conformance.options import Options
 from conformance.oracle.claims import Claim, Failure, claims_of
 from conformance.oracle.claims.claim import happened
+from conformance.oracle.contract import Contract
 from conformance.oracle.registry import contract_of
 from conformance.results import read
 from conformance.wire import to_wire
+
+LARGEST = 4096
 
 
 def replay(name: str, options: Options) -> int:
     """Replays a discrepancy of the last run, a ledger entry or a case file; 0 if all claims hold, 1 if not."""
     case = find(name, options)
     contract = contract_of(case.module, options.contract_files)
+    check(case, contract)
     print(json.dumps(case.to_json(), indent=1))
     bench = Bench(options)
     try:
@@ -76,5 +81,26 @@ def find(name: str, options: Options) -> Case:
 def _from_file(path: Path) -> Case:
     try:
         return Case.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CaseError(f"{path}: {error}") from None
+
+
+def check(case: Case, contract: Contract) -> None:
+    """Somebody else's case may be anything: :class:`CaseError` unless it is one of this contract, of a size that fits
+    into memory."""
+    numbers = [*case.arguments.values(), *case.sizes.values(), *(item.shape for item in case.inputs)]
+    if any(number > LARGEST for number in _integers(numbers)):
+        raise CaseError(f"a size is larger than {LARGEST}; no case of the suite is")
+    try:
+        to_wire(contract, case)
+    except Exception as error:  # whatever it is that does not fit
+        reason = f"{type(error).__name__}: {error}"
+        raise CaseError(f"the case does not fit the contract of {case.module}: {reason[:200]}") from None
+
+
+def _integers(value: Any) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _integers(item)

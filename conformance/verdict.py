@@ -6,21 +6,24 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.compare.gate import GO, STOP, WAIVED, decided
 from conformance.oracle.claims import SEVERITIES
 from conformance.results import Run
 
 CONFORMS, KNOWN, FAILS = "CONFORMS", "CONFORMS WITH KNOWN DISCREPANCIES", "DOES NOT CONFORM"
 ERROR, INCONCLUSIVE, NOTHING = "ERROR OF THE SUITE", "INCONCLUSIVE", "NOTHING RAN"
-EXIT = {CONFORMS: 0, KNOWN: 0, FAILS: 1, ERROR: 3, INCONCLUSIVE: 4, NOTHING: 5}
+EXIT = {CONFORMS: 0, KNOWN: 0, FAILS: 1, ERROR: 3, INCONCLUSIVE: 4, NOTHING: 5, GO: 0, WAIVED: 0, STOP: 1}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run amounts to; ``counts`` are claims by outcome, over all targets that ran."""
+    """What a run amounts to; ``counts`` are claims by outcome, over all targets that ran; ``differences``, in
+    a comparison, are rows by bucket."""
 
     word: str
     reason: str
     counts: dict[str, int]
+    differences: dict[str, int] | None = None
 
     @property
     def exit(self) -> int:
@@ -28,7 +31,8 @@ class Verdict:
         return EXIT[self.word]
 
     def to_json(self) -> dict[str, Any]:
-        return {"verdict": self.word, "reason": self.reason, "exit": self.exit, "counts": self.counts}
+        told = {"verdict": self.word, "reason": self.reason, "exit": self.exit, "counts": self.counts}
+        return told if self.differences is None else {**told, "differences": self.differences}
 
 
 def verdict(run: Run, interrupted: str = "", error: str = "") -> Verdict:
@@ -42,6 +46,9 @@ def verdict(run: Run, interrupted: str = "", error: str = "") -> Verdict:
     broken.sort(key=lambda d: (*SEVERITIES, d.severity).index(d.severity))
     if error:
         return Verdict(ERROR, f"the suite itself failed {error}", said)
+    if run.header.get("comparison"):
+        word, reason, rows = decided(run, interrupted)
+        return Verdict(word, reason, said, rows)
     if counts["failed"]:
         worst = f"; the worst: {broken[0].claim} on {broken[0].target}" if broken else ""
         return Verdict(FAILS, f"{counts['failed']} of {len(tallies)} claims are broken by discrepancies that the "
@@ -64,7 +71,7 @@ def _doubt(run: Run, counts: Counter[str], interrupted: str) -> str:
         if target.status == "lost" or (target.status == "not run" and target.required):
             return f"target {target.name} was asked for and is not there: {target.reason}"
     if counts["flaky"]:
-        return f"{counts['flaky']} claims broke once and held when the same case was run again"
+        return f"{counts['flaky']} claims are flaky: they broke, and not every time when the same case was run again"
     if counts["lost"]:
         return f"{counts['lost']} claims lost their target in the middle"
     ran = {target.name for target in run.targets if target.status == "ran"}

@@ -24,6 +24,7 @@ def target_python() -> str:
 def shared_target(target_python: str) -> Iterator[Target]:
     """One CPU target for all tests that leave it as they found it."""
     target = Target(TargetSpec.parse("cpu", target_python)).start()
+    target.keep_fresh()  # so that what a test plants is there too
     yield target
     target.close()
 

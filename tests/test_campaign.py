@@ -152,6 +152,7 @@ def test_a_failure_that_does_not_come_back_is_recorded_and_said_not_to_be_reprod
     discrepancy = found(run("Linear", "any_rank", target), "linear.accepts.any_rank")
     assert "planted: once" in discrepancy.observed
     assert not discrepancy.reproduced
+    assert discrepancy.again == [0, 5]
     assert discrepancy.hits == 1
 
 

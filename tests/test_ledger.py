@@ -138,7 +138,7 @@ def test_every_file_of_the_ledger_is_an_entry_of_it():
         ("in_features > 1", "a.b", "when: .*Attribute is not part"),
         ('">=2.0"', '"2 or later"', "releases: Invalid specifier"),
         ('"^RuntimeError"', '"("', "observed: .*(unterminated|missing)"),
-        ('reason = "a reason"', 'reasons = "a reason"', "unexpected keyword argument 'reasons'"),
+        ('reason = "a reason"', 'reasons = "a reason"', "missing 1 required positional argument: 'reason'"),
         ('reason = "a reason"', "reason = a reason", "Invalid value"),
         ('upstream = "none found"', 'upstream = "none found"\nshape = "N +"', "shape: 'N \\+' is not a formula"),
         ('upstream = "none found"', 'upstream = "none found"\n[case]\nschema = 7', "not a case of schema 1"),

@@ -18,7 +18,7 @@ import conformance
 from conformance.cases import Case, Input
 from conformance.oracle.registry import contract_of
 from conformance.targets import SpecError, Target, TargetLost, TargetSpec, numbered, start_all
-from conformance.targets.target import SHIPPED, _process
+from conformance.targets.target import SHIPPED
 from conformance.wire import to_wire
 from tests.planted.faults import execute
 
@@ -48,9 +48,8 @@ def forward(target: Target, *body: str, stays: bool = False) -> None:
 
 
 def pid(target: Target) -> int:
-    process = _process(target._group)
-    assert process is not None
-    return process.pid
+    assert target.pid is not None
+    return target.pid
 
 
 def alive(number: int) -> bool:
@@ -89,7 +88,7 @@ def test_a_target_is_read_as_its_gateway_device_and_mode(text, name, gateway, de
 @pytest.mark.parametrize(
     ("text", "allowed"),
     [
-        ("", "'' is not a device; write .EXECNET-SPEC::.DEVICE.+MODE., for example cpu, cuda:1"),
+        ("", "'' is not a device; write .NAME=..EXECNET-SPEC::.DEVICE.+MODE., for example cpu, cuda:1"),
         ("CPU", "'CPU' is not a device"),
         ("cpu:x", "'cpu:x' is not a device"),
         ("cuda:-1", "is not a device"),
@@ -152,7 +151,7 @@ def test_a_device_that_is_absent_says_so(device: str, target_python: str):
             pytest.skip("this machine has a CUDA device and a torch that sees it")
     with pytest.raises(TargetLost, match=f"no {device} device: "):
         target.start()
-    assert target._group is None
+    assert target.pid is None
 
 
 def test_of_several_targets_those_that_can_be_had_are_started(target_python: str):
