@@ -270,10 +270,10 @@ def test_a_known_failure_met_while_reducing_another_is_neither_counted_nor_shown
                 (Input("input", (2,), "float32"),), {"S": ()})  # fmt: skip
     campaign = Campaign(contract, "any_rank", claims, [shared_target], Plan(ledger=Ledger((shape_entry(),))))
     with planted(shared_target, FAULT.format("torch.nn.Linear", "any_rank", (), "shape")):
-        assert campaign._execute([case], [shared_target]) == [{}]
+        assert campaign.execution.execute([case], [shared_target]) == [{}]
         assert campaign.outcome.tallies["linear.output.shape.any_rank", "cpu"].outcome == "not exercised"
         assert campaign.outcome.discrepancies == []
-        campaign._execute([case])
+        campaign.execution.execute([case])
     assert campaign.outcome.tallies["linear.output.shape.any_rank", "cpu"].known == {"known": 1}
 
 

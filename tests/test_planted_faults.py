@@ -34,7 +34,7 @@ def explained(claim: Claim) -> bool:
 def broken_by_torch_itself(contract, claim: Claim, target: Target) -> bool:
     """Whether, without the ledger, the claim breaks on the torch that it accuses."""
     campaign = Campaign(contract, claim.scenario, [claim], [target], Plan(shrink=False))
-    return any(campaign._execute([case])[0] for case in boundary_cases(contract, claim.scenario))
+    return any(campaign.execution.execute([case])[0] for case in boundary_cases(contract, claim.scenario))
 
 
 @pytest.mark.parametrize(("contract", "claim"), CLAIMS)

@@ -12,6 +12,7 @@ import pytest
 
 from conformance.cases import Case
 from tests.robust.conftest import TINY
+from tests.test_cli import lines
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for orphans in Linux's /proc")
 CORNER = """
@@ -43,6 +44,16 @@ def test_a_target_that_dies_is_a_discrepancy_with_its_smallest_case_and_the_othe
         "linear.output.shape.any_rank": "passed", "linear.output.dtype.any_rank": "passed",
         "linear.output.device.any_rank": "passed",
     } | {t.claim: t.outcome for t in done.run.tallies if t.claim.endswith("value.any_rank")}  # fmt: skip
+
+
+def test_one_two_and_four_workers_write_the_same_bytes_although_a_target_dies(begin, planted_python):
+    python = planted_python(CORNER.format("os._exit(3)"))
+    choice = (*TINY, "--module", "Flatten", "--claim", "flatten.*.any_rank")
+    ended = [begin(*choice, "-n", workers, python=python, report=f"with-{workers}").ended() for workers in "124"]
+    assert {done.code for done in ended} == {1}, ended[0].said
+    first, *others = [lines(done.report / "run.jsonl") for done in ended]
+    assert others == [first, first]
+    assert ended[0].run.targets[0].restarts > 0
 
 
 def test_memory_that_a_target_does_not_get_is_no_discrepancy_of_torch_and_no_pass(begin, planted_python):
