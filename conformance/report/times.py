@@ -41,7 +41,9 @@ def times(timing: Mapping[str, Any]) -> list[Times]:
 
 
 def _is_told(group: Mapping[str, Any]) -> bool:
-    return all(isinstance(group.get(name), (int, float)) for name in ("cases", "total", "targets", "agent", "torch"))
+    numbers = {"judging": 0.0, **group}
+    names = ("cases", "total", "targets", "agent", "torch", "judging")
+    return all(isinstance(numbers.get(name), (int, float)) for name in names)
 
 
 def _of(name: str, groups: list[dict[str, Any]]) -> Times:
