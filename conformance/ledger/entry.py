@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -148,6 +149,8 @@ def _check(entry: Entry, path: Path) -> None:
                                                "shape": selector}  # fmt: skip
     for name, read in readers.items():
         try:
-            read(getattr(entry, name) or ("0" if name == "shape" else ""))
-        except (FormulaError, InvalidSpecifier, re.error) as error:
+            with warnings.catch_warnings():  # of a pattern that Python may read in another way one day
+                warnings.simplefilter("error", FutureWarning)
+                read(getattr(entry, name) or ("0" if name == "shape" else ""))
+        except (FormulaError, InvalidSpecifier, re.error, FutureWarning) as error:
             raise LedgerError(f"{path}: {name}: {error}") from None

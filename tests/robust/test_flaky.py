@@ -66,7 +66,6 @@ def test_what_breaks_a_claim_of_determinism_now_and_then_is_a_discrepancy(claim,
     campaign = Campaign(contract, "usage", claims_of(contract), [shared_target], Plan())
     key, case, failure = (claim, "cpu"), boundary_cases(contract, "usage")[0], Failure("one", "another", "wrong")
     campaign.outcome.tallies[key].broken = 1
-    campaign._record(key, failure, {}, case)
-    campaign._again = lambda key, case, target, runs: [(failure, {})] * min(times, runs)
-    campaign._confirm(key, [case])
+    campaign.execution.again = lambda key, case, target, runs: [(failure, {})] * min(times, runs)
+    campaign.findings.add(key, failure, {}, case, {})
     assert campaign.outcome.tallies[key].outcome == outcome
