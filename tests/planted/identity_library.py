@@ -192,7 +192,7 @@ USAGES.update({
         cls, lambda m, x, s: not dense(x) and x.sorted_indices is None and len(x.batch_sizes.unique()) == 1
     ),
     "padded": lambda cls: off_when(cls, _ended),
-    "apart": lambda cls: off_when(cls, lambda m, x, s: count(m, x) == 1 and m.num_layers == 2),
+    "apart": lambda cls: off_when(cls, lambda m, x, s: count(m, x) == 1 and m.num_layers > 1),
     "second": _once,
     "autocast": _lowered(torch.bfloat16),
     "autocast_half": _lowered(torch.float16),

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 def odd(m):
     """Half of the configurations: a usage has few cases."""
-    return m.hidden_size % 2 == 0
+    return m.hidden_size in (2, 4, 8, 17)
 
 
 def spoil(m):
