@@ -33,7 +33,8 @@ def test_the_stored_cases_of_a_module_are_cases_of_it_each_once(contract):
     assert {case.module for case in cases} <= {contract.module}
     assert {case.scenario for case in cases} <= set(scenarios_of(contract))
     assert len({case.hash for case in cases}) == len(cases)
-    assert all(applies(contract, case, "2.13.0") for case in cases)
+    # What only older pages exclude is stored too: quick has to exercise every claim on every release.
+    assert all(applies(contract, case, "2.13.0") or applies(contract, case, "2.0.1") for case in cases)
 
 
 def test_every_file_belongs_to_a_module():
