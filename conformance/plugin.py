@@ -157,7 +157,12 @@ class ClaimItem(pytest.Item):
         if known is None and bench.over():
             pytest.skip("not run: the time that was given to the run is over")
         self.first = group not in bench.outcomes
-        outcome = bench.outcome(*group, self._companions(group))
+        try:
+            outcome = bench.outcome(*group, self._companions(group))
+        except Exception:
+            if bench.interrupted:  # Hypothesis fails in its own way where an interrupt meets it unprepared
+                raise KeyboardInterrupt from None
+            raise
         tally = outcome.tallies[self.claim.id, self.target]
         shown = [d for d in outcome.discrepancies if (d.claim, d.target) == (self.claim.id, self.target)]
         if tally.broken and bench.excused(group, self.claim.id, self.target):
