@@ -109,8 +109,7 @@ def _silent(run: Run, told: dict[str, Any]) -> list[str]:
 
 
 def _speaks_of(entry: Entry, target: TargetRecord) -> bool:
-    release = str(target.environment.get("torch", "")).partition("+")[0]
-    return target.status == "ran" and bool(release) and entry.speaks_of(release, target.device)
+    return target.status == "ran" and bool(target.release) and entry.speaks_of(target.release, target.device)
 
 
 def _show(told: dict[str, Any]) -> str:

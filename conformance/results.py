@@ -47,6 +47,11 @@ class TargetRecord:
     role: str = ""
     called: str = ""
 
+    @property
+    def release(self) -> str:
+        """Its torch release without the local part, ``2.13.0``; empty where it did not start."""
+        return str(self.environment.get("torch", "")).partition("+")[0]
+
 
 @dataclass
 class Tally:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from conformance.compare.difference import clipped
 from conformance.recorder import Recorder
 from conformance.report.causes import Cause, causes
 from conformance.report.view import SYMBOLS, View, printable
@@ -161,8 +162,7 @@ def _one_line(cause: Cause) -> str:
     found = cause.lead.found
     shown = ", ".join(target.name for target in cause.showing)
     what = f"{SYMBOLS['failed']} {found.severity}: {found.claim} on {shown}"
-    line = " ".join(f"{what}: expected {found.expected}; {found.observed}".split())
-    return line if len(line) <= _LINE else f"{line[: _LINE - 1]}…"
+    return clipped(" ".join(f"{what}: expected {found.expected}; {found.observed}".split()), _LINE)
 
 
 class Bar:

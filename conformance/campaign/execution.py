@@ -139,8 +139,9 @@ class Execution:
     def _release(self, case: Case, target: Target) -> str:
         """The release whose page a case on this target is understood by: its own; where targets are compared,
         that of another one where its own does not document the case."""
-        others = self.targets if self.compared else ()
-        releases = (target.release, *(other.release for other in others))
+        if not self.compared:
+            return target.release
+        releases = (target.release, *(other.release for other in self.targets))
         return next((r for r in releases if applies(self.contract, case, r)), target.release)
 
     def _deadly(self, case: Case, target: Target) -> bool:

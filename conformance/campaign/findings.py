@@ -11,12 +11,9 @@ from conformance.campaign.plan import DEADLY, Key, discrepancy, rank
 from conformance.cases import Case
 from conformance.oracle.claims import Failure
 from conformance.results import Discrepancy
-from conformance.strategies.reduce import Choices, reduce
+from conformance.strategies.reduce import HANGS, TRIES, Choices, reduce
 from conformance.targets import Target
 
-# How many cases a reduction may run: a number, not a time, so that the same seed gives the same case anywhere. One that
-# hangs takes as long as a case may.
-TRIES, HANGS = 400, 8
 CONFIRM, COUNT = 3, 5  # how often a discrepancy must come again to be one; of how many runs the rate of a flaky one is
 # Claims that something is the same every time: what breaks them once, breaks them.
 DETERMINISM = ("*.usage.repeated*", "*.seed.same*")
@@ -55,13 +52,11 @@ class Findings:
     def _reduce(self, key: Key, choices: Choices, target: Target) -> None:
         """The minimal case of a failure, confirmed in a fresh process."""
         worst, deadly = rank(self.found[key]), self.found[key].severity in DEADLY
-        left = HANGS if self.found[key].severity == "hang" else TRIES
+        tries = HANGS if self.found[key].severity == "hang" else TRIES
         last: dict[str, tuple[Failure, Mapping[str, Any]]] = {}
 
         def fails(case: Case) -> bool:
-            nonlocal left
-            left -= 1
-            if left < 0 or target not in self.execution.targets or self.over():
+            if target not in self.execution.targets or self.over():
                 return False
             broken = self.execution.execute([case], [target], apart=deadly)[0].get(key)
             if broken is None or rank(broken[0]) > worst:
@@ -70,7 +65,7 @@ class Findings:
             return True
 
         first = self.found[key].case
-        smallest = reduce(self.execution.contract, self.scenario, choices, fails)
+        smallest = reduce(self.execution.contract, self.scenario, choices, fails, tries)
         if shown := last.get(smallest.hash):
             self.record(key, *shown, smallest)
         self._confirm(key, [smallest, *([Case.from_json(first)] if first else [])], target)

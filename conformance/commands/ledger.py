@@ -134,7 +134,7 @@ def _improved(given: argparse.Namespace, entry: str) -> Iterator[str]:
     gone = [s.target for s in run.standings if (s.entry, s.state) == (entry, IMPROVED)]
     if not gone:
         raise LedgerError(f"the last run did not find {entry} improved; pass --since RELEASE, or --delete")
-    return (str(t.environment["torch"]).partition("+")[0] for t in run.targets if t.name in gone)
+    return (target.release for target in run.targets if target.name in gone)
 
 
 def _write(given: argparse.Namespace, path: Path, old: str, new: str) -> int:

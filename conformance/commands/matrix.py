@@ -10,8 +10,7 @@ from conformance.commands.merge import read_all
 from conformance.compact import compact, write_compact
 from conformance.merge import merge
 from conformance.results import write_whole
-
-INCONCLUSIVE = 4
+from conformance.verdict import ERROR, INCONCLUSIVE
 
 
 def add(commands: Any) -> None:
@@ -38,7 +37,7 @@ def run(given: argparse.Namespace, rest: list[str]) -> int:
     )
     print(f"{', '.join(t.name for t in whole.targets)}\n{directory / 'index.html'} ({sizes})")
     footer = whole.footer or {}
-    if footer["exit"] in (3, INCONCLUSIVE):
+    if footer["verdict"] in (ERROR, INCONCLUSIVE):
         print(f"{footer['verdict']}: {footer['reason']}")
         return int(footer["exit"])
     return 0

@@ -81,8 +81,12 @@ def normalised(text: str) -> str:
 
 def plain(text: str) -> str:
     """The text without what colours a terminal, and not longer than anyone reads."""
-    told = _COLOUR.sub("", text)
-    return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
+    return clipped(_COLOUR.sub("", text), LONGEST)
+
+
+def clipped(text: str, longest: int) -> str:
+    """The text, or its beginning where it is longer."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def merged(found: Iterable[Difference]) -> list[Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from conformance.compare.difference import ALLOWED, BUCKETS, CHANGED, INCONCLUSIVE, REGRESSED, Difference
+from conformance.compare.difference import ALLOWED, BUCKETS, CHANGED, INCONCLUSIVE, REGRESSED, Difference, clipped
 from conformance.compare.levels import GATE
 from conformance.results import Run
 
@@ -57,8 +57,7 @@ def _stopped(stopping: list[Difference], counts: Counter[str]) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 120 else f"{line[:119]}…"
+    return clipped(" ".join(text.split()), 120)
 
 
 def _doubt(run: Run, interrupted: str, found: Iterable[Difference]) -> str:

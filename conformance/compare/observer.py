@@ -18,12 +18,9 @@ from conformance.compare.numbers import FREE, numbers
 from conformance.compare.pages import differing
 from conformance.ledger import Ledger
 from conformance.oracle.contract import Contract
-from conformance.strategies.reduce import Choices, rebuilt, reduce
+from conformance.strategies.reduce import HANGS, TRIES, Choices, rebuilt, reduce
 from conformance.targets import Target
 
-# How many cases a reduction may run: a number, not a time, so that the same seed gives the same rows anywhere. One that
-# hangs takes as long as a case may.
-TRIES, HANGS = 300, 8
 DOUBTS = 12  # how often a field that is not the same twice on one release is given another chance
 LOADED = 6  # cases a campaign whose state goes from one release to the other
 TWICE = 3  # repetitions of what no page fixes: it may depend on what memory happens to hold
@@ -125,20 +122,18 @@ class Comparison:
 
     def _shrink(self, key: tuple[str, str], choices: Choices, again: Again) -> None:
         row = self.rows[key]
-        left = HANGS if "hung" in f"{row.old} {row.new}" else TRIES
+        tries = HANGS if "hung" in f"{row.old} {row.new}" else TRIES
         shown: dict[str, tuple[Found, Meaning, Pair]] = {}
 
         def differs(case: Case) -> bool:
-            nonlocal left
-            left -= 1
-            pair = _pair(again(case, key[0] in self._deaths)) if left >= 0 else None
+            pair = _pair(again(case, key[0] in self._deaths))
             for row in rows(*pair, self.ledger) if pair else ():
                 if pair and self._key(*row) == key:
                     shown[case.hash] = (*row, pair)
                     return True
             return False
 
-        smallest = reduce(self.contract, self.scenario, choices, differs)
+        smallest = reduce(self.contract, self.scenario, choices, differs, tries)
         if smallest.hash in shown or differs(smallest):
             self.rows[key] = replace(self._row(*shown[smallest.hash]), hits=self.rows[key].hits)
 

@@ -30,11 +30,16 @@ def news(found: Iterable[Made]) -> Iterator[Made]:
     seen: set[tuple[str, str]] = set()
     hashes: set[str] = set()
     for case, choices in found:
-        made = {(name, repr(value)) for name, value in choices.items() if name != "seed"}
+        made = _made(choices)
         if case.hash not in hashes and (not choices or made - seen):
             yield case, choices
         seen |= made
         hashes.add(case.hash)
+
+
+def _made(choices: Choices) -> set[tuple[str, str]]:
+    """What was chosen, apart from the numbers."""
+    return {(name, repr(value)) for name, value in choices.items() if name != "seed"}
 
 
 def _walk(contract: Contract, scenario: str) -> Iterator[Made]:
@@ -45,7 +50,7 @@ def _walk(contract: Contract, scenario: str) -> Iterator[Made]:
         choices: Choices = {}
         with contextlib.suppress(Impossible):
             yield build(contract, scenario, recording(_at(step), choices)), choices
-        made = {(name, repr(value)) for name, value in choices.items()}
+        made = _made(choices)
         idle = 0 if made - seen else idle + 1
         seen |= made
         if idle > IDLE:

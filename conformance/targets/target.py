@@ -133,19 +133,20 @@ class Target:
     def again(self, case: Wired, times: int) -> list[dict[str, Any]]:
         """What the case does in a process that has run nothing else: each time in a fork of one that is kept for this,
         or, where it cannot be forked, all times in a new one."""
-        if self._fresh is None:
-            self._fresh = Target(self.spec, limit=self.limit, prelude=self.prelude, start=self._start_limit).start()
+        fresh = self.keep_fresh()
         try:
-            self._fresh.limit = self.limit
-            self._fresh.send_cases([case] * times, apart=True)
-            return self._fresh.receive_cases()
+            fresh.limit = self.limit
+            fresh.send_cases([case] * times, apart=True)
+            return fresh.receive_cases()
         finally:
-            if not self._fresh._forks:
+            if not fresh._forks:
                 self._forget()
 
-    def keep_fresh(self) -> None:
-        """Starts the process in which cases are run again."""
-        self._fresh = self._fresh or Target(self.spec, limit=self.limit, prelude=self.prelude).start()
+    def keep_fresh(self) -> Target:
+        """The process in which cases are run again; started at the first asking."""
+        if self._fresh is None:
+            self._fresh = Target(self.spec, limit=self.limit, prelude=self.prelude, start=self._start_limit).start()
+        return self._fresh
 
     def _repeat(self, cases: list[Wired]) -> dict[str, Any]:
         self.send_cases(cases, apart=True)

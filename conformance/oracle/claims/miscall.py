@@ -16,7 +16,7 @@ from conformance.oracle.claims import call, packed, values
 from conformance.oracle.claims.claim import Claim, Evidence, Failure, Judgement, happened, together
 from conformance.oracle.claims.clarity import refused
 from conformance.oracle.claims.function import padding
-from conformance.oracle.claims.misuse import HAND_MADE, SCENARIO, SIGNATURE, Subject, _of, _signature, _survived, _told
+from conformance.oracle.claims.misuse import HAND_MADE, SIGNATURE, Subject, _of, _told, claim, of_any
 from conformance.oracle.contract import Argument, Contract, Port
 from conformance.oracle.zoo import alike, excluded
 
@@ -135,12 +135,7 @@ def claims(contract: Contract) -> Iterator[Claim]:
     """One claim for each way to misuse each thing, and for the life of the process."""
     if not judged(contract):
         return
-    for scenario in ("refused", SCENARIO) if contract.refuses else (SCENARIO,):
-        lives = _claim(contract, f"memory_safety.{scenario}", "nothing that is passed kills the process or hangs it",
-                       "Python", partial(_survived, scenario))  # fmt: skip
-        yield replace(lives, scenario=scenario, cause=True)
-    yield _claim(contract, "call.refuses", "the call refuses what its signature does not have with a TypeError",
-                 "signature", partial(_of, ("call",), SIGNATURE, _signature))  # fmt: skip
+    yield from of_any(contract, ("call",))
     for option in contract.options:
         yield from _of_option(contract, option)
     for port in contract.inputs:
@@ -149,7 +144,7 @@ def claims(contract: Contract) -> Iterator[Claim]:
 
 def _of_option(contract: Contract, option: Argument) -> Iterator[Claim]:
     name, source = option.name, f"Args: {option.name}"
-    make = partial(_claim, contract, releases=option.releases)
+    make = partial(claim, contract, releases=option.releases)
     if excluded(option):
         yield make(f"{name}.refuses", f"a value of {name} that is no {option.stated} is refused", source,
                    partial(_of, (name,), ("excluded",), _refused))  # fmt: skip
@@ -163,7 +158,7 @@ def _of_option(contract: Contract, option: Argument) -> Iterator[Claim]:
 
 def _of_input(contract: Contract, port: Port) -> Iterator[Claim]:
     name, source = port.name, f"Args: {port.name}"
-    make, known = partial(_claim, contract), mistakes(contract, port.name)
+    make, known = partial(claim, contract), mistakes(contract, port.name)
     unlike = tuple(what for what in known if what in _UNLIKE)
     meant = tuple(what for what in known if known[what].meant and what not in unlike)
     others = tuple(what for what in known if what not in (*meant, *unlike))
@@ -181,18 +176,6 @@ def _of_input(contract: Contract, port: Port) -> Iterator[Claim]:
                    partial(_of, (name,), ("batch_sizes_kind",), _of_kind))  # fmt: skip
     if _permutes(port):
         yield make("none", f"{name} is optional: None gives None", source, partial(_of, (name,), ("absent",), _none))
-
-
-def _claim(
-    contract: Contract,
-    name: str,
-    statement: str,
-    source: str,
-    check: Callable[[Evidence], Judgement],
-    releases: str = "",
-) -> Claim:
-    full = f"{contract.prefix}.{name}"
-    return Claim(full, contract.module, SCENARIO, statement, source, check, releases=releases or ">=2.0")
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

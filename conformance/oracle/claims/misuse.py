@@ -85,20 +85,25 @@ def claims(contract: Contract) -> Iterator[Claim]:
     """One claim for each way to misuse each thing, and for the life of the process."""
     if not judged(contract):
         return
-    make = partial(_claim, contract)
-    for scenario in ("refused", SCENARIO) if contract.refuses else (SCENARIO,):
-        lives = make(f"memory_safety.{scenario}", "nothing that is passed kills the process or hangs it", "Python",
-                     partial(_survived, scenario), scenario)  # fmt: skip
-        yield replace(lives, cause=True)
-    for of in ("constructor", "call"):
-        yield make(f"{of}.refuses", f"the {of} refuses what its signature does not have with a TypeError", "signature",
-                   partial(_of, (of,), SIGNATURE, _signature))  # fmt: skip
+    make = partial(claim, contract)
+    yield from of_any(contract, ("constructor", "call"))
     for argument in contract.arguments:
         yield from _of_argument(make, argument)
     for of, kind in subjects(contract):
         if said := _STATEMENTS.get(kind):
             name = f"{of.replace(', ', '_')}.{_NAMES[kind]}"
             yield make(name, said.format(of), f"Inputs: {of}", partial(_of, (of,), (kind,), _JUDGES[kind]))
+
+
+def of_any(contract: Contract, called: tuple[str, ...]) -> Iterator[Claim]:
+    """What a module and a function promise alike: the life of the process, and their signatures."""
+    for scenario in ("refused", SCENARIO) if contract.refuses else (SCENARIO,):
+        lives = claim(contract, f"memory_safety.{scenario}", "nothing that is passed kills the process or hangs it",
+                      "Python", partial(_survived, scenario), scenario)  # fmt: skip
+        yield replace(lives, cause=True)
+    for of in called:
+        yield claim(contract, f"{of}.refuses", f"the {of} refuses what its signature does not have with a TypeError",
+                    "signature", partial(_of, (of,), SIGNATURE, _signature))  # fmt: skip
 
 
 _NAMES = {"type": "refuses.type", "nesting": "refuses.nesting", "dtype": "other_dtype", "device": "other_device"}
@@ -123,7 +128,7 @@ def _of_argument(make: Callable[..., Claim], argument: Argument) -> Iterator[Cla
                    releases=argument.releases)  # fmt: skip
 
 
-def _claim(
+def claim(
     contract: Contract,
     name: str,
     statement: str,
@@ -132,6 +137,7 @@ def _claim(
     scenario: str = SCENARIO,
     releases: str = "",
 ) -> Claim:
+    """A claim about misuse; ``releases`` where not every release has what is misused."""
     full = f"{contract.prefix}.{name}"
     return Claim(full, contract.module, scenario, statement, source, check, releases=releases or ">=2.0")
 
